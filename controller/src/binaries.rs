@@ -1,16 +1,16 @@
 //! Where the other programs are: named by a variable, beside this one, or in PATH.
 
-use std::env::consts::EXE_SUFFIX;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::platform::{System, places};
 use crate::settings::environment;
 use crate::ui::errors::{CliError, CliResult};
 
 /// The worker's program.
 pub const WORKER: (&str, &str) = ("hf2ms-worker", "HF2MS_WORKER");
-/// The worker's program, as one static file.
-const STATIC_WORKER: (&str, &str) = ("hf2ms-worker", "HF2MS_STATIC_WORKER");
+/// The variable that names the worker for containers.
+const STATIC_WORKER: &str = "HF2MS_STATIC_WORKER";
 /// The sandbox's program.
 pub const SANDBOX: (&str, &str) = ("hf2ms-sandbox", "HF2MS_SANDBOX");
 
@@ -19,6 +19,10 @@ pub const SANDBOX: (&str, &str) = ("hf2ms-sandbox", "HF2MS_SANDBOX");
 /// # Errors
 /// It is nowhere; the line says where it was looked for.
 pub fn find((name, variable): (&str, &str)) -> CliResult<PathBuf> {
+    find_file((places::program(name).as_str(), variable))
+}
+
+fn find_file((name, variable): (&str, &str)) -> CliResult<PathBuf> {
     if let Some(named) = environment(variable) {
         let path = PathBuf::from(&named);
         return if path.is_file() {
@@ -64,11 +68,12 @@ pub fn pythons() -> Vec<PathBuf> {
         return vec![named.into()];
     }
     let installed = ["python3", "python", "../python"]
-        .map(|name| beside(&format!("{name}{EXE_SUFFIX}")))
+        .map(|name| beside(&places::program(name)))
         .into_iter()
         .flatten()
         .find(|path| path.is_file());
-    installed.into_iter().chain(["python3".into()]).collect()
+    let in_path = places::python(System::THIS).into();
+    installed.into_iter().chain([in_path]).collect()
 }
 
 /// A processor that containers run on.
@@ -121,11 +126,11 @@ pub struct StaticWorker {
 /// # Errors
 /// It is nowhere, not static, or for another processor.
 pub fn static_worker(architecture: Architecture) -> CliResult<StaticWorker> {
-    if environment(STATIC_WORKER.1).is_some() {
-        return read(find(STATIC_WORKER)?, architecture);
+    let other = format!("{}-linux-{}", WORKER.0, architecture.name());
+    if environment(STATIC_WORKER).is_some() {
+        return read(find_file((&other, STATIC_WORKER))?, architecture);
     }
     let own = find(WORKER).and_then(|path| read(path, architecture));
-    let other = format!("{}-linux-{}", WORKER.0, architecture.name());
     match (own, search(&other)) {
         (Err(_), Some(path)) => read(path, architecture),
         (own, _) => own,
@@ -143,7 +148,7 @@ fn check(path: &Path, worker: &[u8], architecture: Architecture) -> CliResult<()
         let path = path.display();
         Err(CliError::usage(format!(
             "{path} {what}, and containers need a static worker: pip install hf2ms-cli brings one, or build it with scripts/build-worker.sh and set {} to it",
-            STATIC_WORKER.1
+            STATIC_WORKER
         )))
     };
     match interpreter(worker, architecture) {

@@ -75,6 +75,7 @@ Examples:
                                                   with branches, tags, history and every LFS object
   hf2ms verify hf:org/name ms:me/name             compare both sides, file by file
   hf2ms inventory org --against ms:me             all that org has, and how each copy stands
+  hf2ms cleanup org/name                          may the source go? what would be lost with it?
   hf2ms probe                                     hold the live hubs against what is believed of them
   hf2ms demo                                      see it work, without any account
   hf2ms mcp                                       tools for a coding assistant
@@ -90,9 +91,9 @@ Environment, also from ./.env or --env-file; a token that neither sets is that o
   MODAL_TOKEN_ID, MODAL_TOKEN_SECRET              for --on modal, from https://modal.com/settings/tokens
   HF2MS_PYTHON, HF2MS_STATIC_WORKER               a Python with Modal's SDK; the worker that containers run
   DOCKER_HOST                                     for --on docker, when the daemon is elsewhere
-  HF2MS_STATE                                     where runs are kept [~/.local/state/hf2ms]
+  HF2MS_STATE                                     where runs are kept [Linux: ~/.local/state/hf2ms]
 
-Defaults of options stand in ~/.config/hf2ms/config.toml, by verb and by profile:
+Defaults of options stand in ~/.config/hf2ms/config.toml (on Linux), by verb and by profile:
   [migrate]
   on = \"docker\"
 --show-config says what is set where; --FLAG=false takes a flag of the file back.
@@ -157,6 +158,7 @@ pub enum Command {
     Plan(Box<verbs::plan::Args>),
     Verify(Box<verbs::verify::Args>),
     Inventory(Box<verbs::inventory::Args>),
+    Cleanup(Box<verbs::cleanup::Args>),
     Runs(verbs::runs::Args),
     Status(verbs::status::Args),
     Attach(verbs::attach::Args),
@@ -207,6 +209,7 @@ impl Command {
             Self::Plan(_) => "plan",
             Self::Verify(_) => "verify",
             Self::Inventory(_) => "inventory",
+            Self::Cleanup(_) => "cleanup",
             Self::Runs(_) => "runs",
             Self::Status(_) => "status",
             Self::Attach(_) => "attach",
@@ -231,6 +234,7 @@ impl Command {
             Self::Batch(args) => !args.copy.dry_run,
             Self::Mirror(args) => !args.dry_run && !args.check,
             Self::Verify(_) => true,
+            Self::Cleanup(args) => args.removes(),
             _ => false,
         }
     }
@@ -243,6 +247,7 @@ impl Command {
             Self::Mirror(args) => args.json,
             Self::Verify(args) => args.json,
             Self::Inventory(args) => args.json,
+            Self::Cleanup(args) => args.json,
             Self::Runs(args) => args.json,
             Self::Status(args) => args.json,
             Self::Attach(args) => args.json,

@@ -59,6 +59,7 @@ async fn main() -> std::io::Result<ExitCode> {
             "--{option} counts, though it was not typed: {origin} sets it"
         ));
     }
+    words.warnings().for_each(|warning| screen.warn(warning));
     let read = read_file(&command, env_file.as_deref(), &screen);
     log_to_stderr();
     let of_signals = screen.clone();
@@ -129,6 +130,7 @@ async fn run(
         Command::Plan(args) => verbs::plan::run(*args, screen, stop).await,
         Command::Verify(args) => verbs::verify::run(*args, screen, stop).await,
         Command::Inventory(args) => verbs::inventory::run(*args, screen, stop).await,
+        Command::Cleanup(args) => verbs::cleanup::run(*args, screen, stop).await,
         Command::Runs(args) => verbs::runs::run(&args, screen),
         Command::Status(args) => verbs::status::run(&args, screen, stop).await,
         Command::Attach(args) => verbs::attach::run(&args, screen, stop).await,

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use hf2ms_worker::signals::StopSignals;
-use tokio::signal::unix::SignalKind;
+use hf2ms_worker::signals::{StopSignal, StopSignals};
 use tokio::sync::watch;
 
 /// Why waiting ended: a signal asked to stop.
@@ -37,9 +36,9 @@ impl Stop {
         let stop = Self::default();
         let ask = stop.ask.clone();
         let mut signals = StopSignals::listen(&[
-            SignalKind::interrupt(),
-            SignalKind::terminate(),
-            SignalKind::hangup(),
+            StopSignal::Interrupt,
+            StopSignal::Terminate,
+            StopSignal::Hangup,
         ])?;
         tokio::spawn(async move {
             loop {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Kind};
 use crate::path::RepoPath;
-use crate::repo::Revision;
+use crate::repo::{FileCount, Revision};
 
 /// One file of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -70,7 +70,10 @@ impl Listing {
     ///
     /// # Errors
     /// [`Kind::Refused`] where it holds fewer: then it is not whole.
-    pub fn check_count(&self, count: u64) -> Result<(), Error> {
+    pub fn check_count(&self, count: FileCount) -> Result<(), Error> {
+        let (FileCount::Exactly(count) | FileCount::AtLeast(count)) = count else {
+            return Ok(());
+        };
         let listed = self.entries();
         if listed >= count {
             return Ok(());

@@ -3,7 +3,7 @@
 //! Rooms, in the order to read. No module imports one that imports it.
 //!
 //! 1. The nouns: [`digest`], [`path`], [`repo`], [`file`], [`refs`], [`space`], [`commit`], [`token`], [`transport`]; their
-//!    [`error`]s, the [`redact`]or and the [`clock`].
+//!    [`error`]s, the [`redact`]or and the [`clock`]. [`platform`] knows the operating systems.
 //! 2. The hubs: [`hub`] names them, and a [`profile`] has the facts of each.
 //! 3. The traits that a hub implements: [`blobs`] for reading and storing blobs, [`repos`] for repos and commits.
 //! 4. [`open`] returns a hub's repo as these traits. It is the one place that chooses a hub's type.
@@ -27,6 +27,7 @@ mod list_repos;
 pub mod modelscope;
 pub mod open;
 pub mod path;
+pub mod platform;
 pub mod profile;
 pub mod redact;
 pub mod refs;
@@ -52,16 +53,19 @@ pub use http::ByteStream;
 pub use hub::Hub;
 pub use list_repos::{OwnedRepo, OwnerRepos};
 pub use open::{
-    RawHub, list_repos, open_blob_source, open_blob_store, open_destination, open_destination_over,
-    open_raw, open_ref_store, open_server_side_copy, open_source, open_source_by_git,
-    open_source_over, open_space, refs_by_git,
+    RawHub, list_repos, open_admin, open_blob_source, open_blob_store, open_destination,
+    open_destination_over, open_raw, open_ref_store, open_server_side_copy, open_source,
+    open_source_by_git, open_source_over, open_space, refs_by_git,
 };
 pub use path::RepoPath;
 pub use profile::Profile;
 pub use redact::Redactor;
 pub use refs::{Ref, RefKind, Refs};
-pub use repo::{Gate, GateMode, RepoAt, RepoId, RepoInfo, RepoKind, Revision, Side, Visibility};
-pub use repos::{Cards, Committer, Destination, Gates, RefStore, Repo, Source, Spaces};
+pub use repo::{
+    Community, FileCount, Gate, GateMode, RepoAt, RepoId, RepoInfo, RepoKind, Revision, Side,
+    Visibility,
+};
+pub use repos::{Cards, Committer, Destination, Gates, RefStore, Repo, RepoAdmin, Source, Spaces};
 /// An address, as the HTTP client reads it.
 pub use reqwest::Url;
 pub use space::{Sdk, SpaceVariables};

@@ -15,7 +15,7 @@ use crate::list_repos::OwnerRepos;
 use crate::modelscope::ModelScopeRepo;
 use crate::refs::Refs;
 use crate::repo::{RepoAt, Side};
-use crate::repos::{Destination, HubRepo, RefStore, Source, Spaces};
+use crate::repos::{Destination, HubRepo, RefStore, RepoAdmin, Source, Spaces};
 use crate::transport::BlobTransport;
 
 /// Opens a repo of a hub with an API, its blobs travelling as `transport` says. The only place that chooses a hub's type.
@@ -205,6 +205,17 @@ pub fn open_destination_over(
 pub fn open_ref_store(side: &Side, http: HttpOptions) -> Result<Arc<dyn RefStore>> {
     let opened = open(side, http, BlobTransport::Auto)?.ref_store();
     opened.ok_or_else(only_mirrored)
+}
+
+/// Opens a repo for what its owner does with the whole of it; `None` for a hub at which no token may.
+///
+/// # Errors
+/// As [`open_destination`].
+pub fn open_admin(side: &Side, http: HttpOptions) -> Result<Option<Arc<dyn RepoAdmin>>> {
+    if side.at.hub == Hub::Git {
+        return Ok(None);
+    }
+    Ok(open(side, http, BlobTransport::Auto)?.admin())
 }
 
 /// Opens a Space or studio for its SDK and its variables.

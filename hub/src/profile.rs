@@ -32,6 +32,8 @@ pub struct Profile {
     pub variables: Variables,
     /// The path of the web page that gives tokens, below the endpoint.
     pub token_page: Option<&'static str>,
+    /// The path of a repo's page of settings below its own page, where its owner deletes it by hand.
+    pub settings_page: Option<&'static str>,
     /// The path of the web page on which an organisation's members get their roles, below the endpoint, with `{}` for its name.
     pub members_page: Option<&'static str>,
     /// The names of the permissions that a token may be given by itself; `None` where tokens have levels at most.

@@ -237,6 +237,12 @@ impl RepoAt {
         }
     }
 
+    /// The web page on which the repo's owner changes or deletes it by hand; `None` where it is not known.
+    pub fn settings_url(&self) -> Option<String> {
+        let page = self.hub.profile().settings_page?;
+        Some(format!("{}{page}", self.web_url()))
+    }
+
     /// The address that `git clone` takes (modelscope-hub 0.5.1, `_repository.py`; Hugging Face takes it with and without `.git`).
     pub fn git_url(&self) -> String {
         format!("{}.git", self.web_url())
@@ -316,6 +322,25 @@ pub enum Gate {
     Untold,
 }
 
+/// How many files a hub counts at a commit, apart from its listing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FileCount {
+    /// So many.
+    Exactly(u64),
+    /// So many or more: the hub stops counting there.
+    AtLeast(u64),
+    /// The hub does not tell. A short listing is then not noticed.
+    #[default]
+    Untold,
+}
+
+impl FileCount {
+    /// Whether a listing that passed [`crate::Listing::check_count`] is known to be whole.
+    pub fn is_exact(self) -> bool {
+        matches!(self, Self::Exactly(_))
+    }
+}
+
 /// What a hub says of a repo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepoInfo {
@@ -327,8 +352,20 @@ pub struct RepoInfo {
     pub gate: Gate,
     /// Its id, where the hub says another than was asked for: the repo was renamed.
     pub renamed: Option<RepoId>,
-    /// How many files the revision has at least, where the hub tells it apart from the listing: a listing with fewer is short.
-    pub files: Option<u64>,
+    /// How many files the revision has, where the hub tells it apart from the listing: a listing with fewer is short.
+    pub files: FileCount,
+}
+
+/// What people other than the owner have added to a repo, and its deletion takes with it. `None` is what the hub does not tell this
+/// token; it is never zero.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Community {
+    /// Discussions, open and closed, without pull requests.
+    pub discussions: Option<u64>,
+    /// Pull requests, open and closed.
+    pub pull_requests: Option<u64>,
+    /// Likes.
+    pub likes: Option<u64>,
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What a hub can do with a repo: [`Repo`] describes and lists it, [`Committer`] writes it. [`Cards`], [`Gates`],
-//! [`RefStore`] and [`Spaces`] are for the hubs that have them.
+//! What a hub can do with a repo: [`Repo`] describes and lists it, [`Committer`] writes it. [`Cards`], [`Gates`], [`RefStore`],
+//! [`RepoAdmin`] and [`Spaces`] are for the hubs that have them.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::file::{FileTimes, Listing};
 use crate::list_repos::OwnerRepos;
 use crate::path::RepoPath;
 use crate::refs::Refs;
-use crate::repo::{GateMode, RepoInfo, Revision, Visibility};
+use crate::repo::{Community, FileCount, GateMode, RepoId, RepoInfo, Revision, Visibility};
 use crate::space::{Sdk, SpaceVariables};
 
 /// A repo on a hub, bound to one revision.
@@ -40,6 +40,11 @@ pub trait Repo: Send + Sync {
     /// Lists every file at the revision.
     async fn list(&self) -> Result<Listing>;
 
+    /// How many files the hub counts at the revision, apart from the listing. It is one more request.
+    async fn file_count(&self) -> Result<FileCount> {
+        Ok(FileCount::Untold)
+    }
+
     /// When each file was changed last, as of the revision; `None` where the hub does not tell. It takes a listing of its own, which may
     /// be a slow one.
     async fn file_times(&self) -> Result<Option<FileTimes>> {
@@ -57,6 +62,11 @@ pub trait Repo: Send + Sync {
 
     /// The repo's branches and tags; `None` where the hub's API has none.
     fn ref_store(self: Arc<Self>) -> Option<Arc<dyn RefStore>> {
+        None
+    }
+
+    /// What the repo's owner can do with the whole of it; `None` where no token may.
+    fn admin(self: Arc<Self>) -> Option<Arc<dyn RepoAdmin>> {
         None
     }
 
@@ -137,6 +147,12 @@ pub trait RefStore: Send + Sync {
     /// Every branch and tag.
     async fn refs(&self) -> Result<Refs>;
 
+    /// How many commits lead to this branch, tag or commit, its own counted; `None` where the hub does not tell.
+    async fn commit_count(&self, revision: &Revision) -> Result<Option<u64>> {
+        let _ = revision;
+        Ok(None)
+    }
+
     /// Makes a branch that stands at a commit of the repo.
     ///
     /// # Errors
@@ -151,6 +167,34 @@ pub trait RefStore: Send + Sync {
 
     /// Deletes a branch that stands at this commit. A branch that does not exist is no error.
     async fn delete_branch(&self, name: &Revision, at: &Revision) -> Result<()>;
+}
+
+/// What the owner of a repo can do with the whole of it.
+///
+/// Whoever asks has just looked at the repo, and that look ages. So each write is sent once, and not at all while the hub asks to
+/// wait. Where its answer is lost, the repo is looked for before anything is said. The id is the repo's own: what a hub does
+/// with a former id is unknown.
+///
+/// # Errors
+/// Of each write: [`crate::Kind::NotFound`] where there is no such repo; [`crate::Kind::Denied`] where the token may not;
+/// [`crate::Kind::RateLimited`] where the hub asks to wait, and nothing was done. [`crate::Kind::Transient`] where nothing was done, or
+/// where that is not known: [`crate::Error::is_unanswered`] tells them apart.
+#[async_trait]
+pub trait RepoAdmin: Send + Sync {
+    /// Deletes the repo for good.
+    async fn delete(&self) -> Result<()>;
+
+    /// Moves the repo to another id of this hub. Its kind stays.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Conflict`] where that repo exists.
+    async fn rename(&self, to: &RepoId) -> Result<()>;
+
+    /// Only the owner sees the repo from now on, and the hub says so.
+    async fn make_private(&self) -> Result<()>;
+
+    /// What a deletion takes with it and no copy holds.
+    async fn community(&self) -> Result<Community>;
 }
 
 /// A Space (ModelScope: studio), beyond its files.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod contract {
+    pub mod admin;
     pub mod destination;
     pub mod references;
     pub mod source;
@@ -104,6 +105,32 @@ suite!(references of references by Protocol::Api;
     a_branch_or_tag_that_exists_is_a_conflict_and_is_not_moved,
     no_commit_makes_a_branch,
     one_who_may_not_write_makes_neither,
+);
+
+/// What an owner does with a whole repo: a token of ModelScope may not.
+macro_rules! owners {
+    ($($test:ident),* $(,)?) => {
+        mod admin {
+            use super::*;
+
+            mod hugging_face_models { use super::*; $(#[tokio::test] async fn $test() { contract::admin::$test(Side(HuggingFace, Model, Protocol::Api)).await; })* }
+            mod hugging_face_datasets { use super::*; $(#[tokio::test] async fn $test() { contract::admin::$test(Side(HuggingFace, Dataset, Protocol::Api)).await; })* }
+        }
+    };
+}
+
+owners!(
+    a_deleted_repo_is_gone,
+    one_who_may_not_write_changes_nothing,
+    a_lost_answer_to_a_deletion_is_looked_for,
+    a_deletion_that_did_not_happen_is_no_success,
+    a_moved_repo_answers_to_both_ids,
+    a_repo_is_not_moved_onto_another,
+    a_repo_is_hidden_and_says_so,
+    a_setting_that_is_taken_and_ignored_is_no_success,
+    what_others_added_is_counted_and_never_guessed,
+    commits_are_counted_by_branch,
+    files_are_counted_apart_from_the_listing,
 );
 
 /// The same for apps, which each hub has one kind of.

@@ -14,6 +14,12 @@ pub fn seconds(time: SystemTime) -> u64 {
         .as_secs()
 }
 
+/// `time` in microseconds since 1970, by which two events are put in order.
+pub fn micros(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// `2026-11-20T09:16:00.000Z`.
 pub fn iso(time: SystemTime) -> String {
     let moment = jiff::Timestamp::try_from(time).unwrap_or_default();

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -13,6 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::Digest;
+use crate::platform::read_exact_at;
 
 /// How much of a blob one frame carries.
 const FRAME: usize = 256 << 10;
@@ -141,7 +141,7 @@ impl ContentBody {
             Source::Seeded(seed) => piece(*seed, self.at, len),
             Source::File(file, _) => {
                 let mut slab = Slab::take();
-                file.read_exact_at(&mut slab.0[..len], self.at)?;
+                read_exact_at(file, &mut slab.0[..len], self.at)?;
                 Bytes::from_owner(slab).slice(..len)
             }
         };

@@ -21,6 +21,10 @@ pub struct Hub {
     /// The blobs.
     pub store: Store,
     repos: RwLock<BTreeMap<(Kind, String), Arc<Repo>>>,
+    /// The ids that repos had once, and the next id of each.
+    moved: RwLock<BTreeMap<(Kind, String), String>>,
+    /// When each repo was deleted, in that order.
+    deletions: RwLock<Vec<(SystemTime, Arc<Repo>)>>,
     /// The blobs of repos that were deleted.
     deleted: RwLock<BTreeMap<(Kind, String), HashSet<Digest>>>,
 }
@@ -40,6 +44,8 @@ impl Hub {
             branch,
             store: Store::new(dir),
             repos: RwLock::default(),
+            moved: RwLock::default(),
+            deletions: RwLock::default(),
             deleted: RwLock::default(),
         }
     }
@@ -87,7 +93,32 @@ impl Hub {
             .remove(&(kind, id.to_owned()))
             .unwrap_or_default();
         repos.insert((kind, id.to_owned()), Arc::clone(&repo));
+        self.moved.exclusive().remove(&(kind, id.to_owned()));
         Ok(Ok(repo))
+    }
+
+    /// Gives a repo another id, to which the old one leads from now on; whether there was a repo, and none of that id.
+    pub fn rename(&self, kind: Kind, from: &str, to: &str) -> bool {
+        let key = |id: &str| (kind, id.to_owned());
+        let mut repos = self.repos.exclusive();
+        if repos.contains_key(&key(to)) {
+            return false;
+        }
+        let Some(repo) = repos.remove(&key(from)) else {
+            return false;
+        };
+        repos.insert(key(to), Arc::new(repo.renamed(to)));
+        let mut moved = self.moved.exclusive();
+        moved.remove(&key(to));
+        moved.insert(key(from), to.to_owned());
+        true
+    }
+
+    /// The id of today of a repo that had this one once.
+    pub fn moved_to(&self, kind: Kind, id: &str) -> Option<String> {
+        let next = |id: &str| self.moved.shared().get(&(kind, id.to_owned())).cloned();
+        let mut ids = std::iter::successors(next(id), |id| next(id));
+        ids.find(|id| self.repo(kind, id).is_some())
     }
 
     /// Takes a repo away; whether it was there.
@@ -99,7 +130,13 @@ impl Hub {
             (kind, id.to_owned()),
             std::mem::take(&mut repo.state().stored),
         );
+        self.deletions.exclusive().push((SystemTime::now(), repo));
         true
+    }
+
+    /// Every repo that was deleted, and when; the first one first.
+    pub fn deletions(&self) -> Vec<(SystemTime, Arc<Repo>)> {
+        self.deletions.shared().clone()
     }
 
     /// Stores `content` and describes it as a file outside LFS.

@@ -16,6 +16,7 @@ mod hf;
 mod hub;
 mod ms;
 mod multiparts;
+pub mod platform;
 mod quota;
 mod repo;
 mod server;

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use hf2ms_sandbox::platform::asked_to_stop;
 use hf2ms_sandbox::{Address, Ports, Sandbox};
 use tokio::io::AsyncReadExt;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Loopback hubs that behave like Hugging Face and ModelScope, with faults on request.
 #[derive(Parser)]
@@ -105,14 +105,10 @@ async fn serve(args: Serve) -> std::io::Result<()> {
         receive_buffer: args.receive_buffer,
     };
     let running = Sandbox::start_at(&args.dir, &address).await?;
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
+    let asked = asked_to_stop()?;
     writeln!(std::io::stdout(), "{}", running.described())?;
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = asked => {}
         () = parent_gone(), if args.parent_stdin => {}
     }
     Ok(())

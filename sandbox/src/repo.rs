@@ -85,12 +85,24 @@ pub struct Commit {
     pub parent: Option<Oid>,
 }
 
+/// A discussion or a pull request.
+pub struct Thread {
+    /// Whether it is a pull request.
+    pub is_pull_request: bool,
+    /// Whether it is open; a pull request that is not was merged.
+    pub is_open: bool,
+    /// When it was begun.
+    pub date: SystemTime,
+}
+
 /// A repo.
 pub struct Repo {
     /// What it holds.
     pub kind: Kind,
     /// `owner/name`.
     pub id: String,
+    /// The id that it was made with, which all of its commits name.
+    pub first_id: String,
     /// The number ModelScope also knows it by.
     pub number: u64,
     /// Whether a commit is being made; ModelScope refuses another meanwhile.
@@ -125,6 +137,10 @@ pub struct State {
     pub branches: BTreeMap<String, Oid>,
     /// Tags and the commits they point at.
     pub tags: BTreeMap<String, Oid>,
+    /// How many users like it.
+    pub likes: u64,
+    /// Its discussions and pull requests, the oldest first.
+    pub threads: Vec<Thread>,
     /// Commits in the order they were made.
     pub log: Vec<Arc<Commit>>,
     /// What a dataset of the old kind keeps beside its repo, by name: digest and size.
@@ -160,10 +176,24 @@ impl Repo {
         Self {
             kind,
             id: id.to_owned(),
+            first_id: id.to_owned(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             committing: AtomicBool::new(false),
             bare: tokio::sync::Mutex::default(),
             state: Mutex::new(state),
+        }
+    }
+
+    /// The same repo by another id. This one is empty afterwards.
+    pub fn renamed(&self, id: &str) -> Self {
+        Self {
+            kind: self.kind,
+            id: id.to_owned(),
+            first_id: self.first_id.clone(),
+            number: self.number,
+            committing: AtomicBool::new(false),
+            bare: tokio::sync::Mutex::default(),
+            state: Mutex::new(std::mem::take(&mut *self.state())),
         }
     }
 

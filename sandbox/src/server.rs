@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::answer::empty;
 use crate::call::{Call, Origin};
+use crate::clock;
 use crate::counters::Underway;
 use crate::faults::bodies::{End, Line, cut, flipped};
 use crate::faults::{Kind, answers};
@@ -210,6 +211,7 @@ async fn before(
                 admin::seed::seed(world, commit).await.ok();
             }
         }
+        Kind::Meanwhile { method, path, body } => admin::act(world, method, path, body).await,
         _ => {}
     }
     let instead = answers::instead(kind, &call.target);
@@ -312,6 +314,7 @@ fn memory_of(call: &Call) -> Value {
 
 fn with_status(mut memory: Value, status: u16) -> Value {
     memory["status"] = status.into();
+    memory["answered_us"] = clock::micros(SystemTime::now()).into();
     memory
 }
 

@@ -90,11 +90,15 @@ class Shell:
         (self.folder / name).write_text(text)
         self.lines += [f"$ cat {name}", *text.splitlines(), ""]
 
-    def stable(self, text: str) -> str:
-        """The text without what differs from run to run."""
+    def named(self, text: str) -> str:
+        """The text with the addresses of the real hubs."""
         for address, shown in self.addresses.items():
             text = text.replace(address, shown)
-        text = text.replace(str(self.folder), "/home/alice").replace(str(WORKER), "/usr/local/bin/hf2ms-worker")
+        return text
+
+    def stable(self, text: str) -> str:
+        """The text without what differs from run to run."""
+        text = self.named(text).replace(str(self.folder), "/home/alice").replace(str(WORKER), "/usr/local/bin/hf2ms-worker")
         text = ULID.sub(lambda found: self.stable_id(found.group()), text)
         for volatile, constant in VOLATILE:
             text = volatile.sub(constant, text)

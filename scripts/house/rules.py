@@ -27,7 +27,7 @@ LONGEST_WALK = 25
 RETRY = "hub/src/http/retry.rs"
 
 # The controller's rooms, bottom to top. A room imports only from rooms before it.
-CONTROLLER_ROOMS = """stop ui settings binaries args runs engine estimate simulate copy revisions batch inventory mirror emit probe mcp
+CONTROLLER_ROOMS = """platform stop ui settings binaries args runs engine estimate simulate copy revisions batch inventory mirror cleanup emit probe mcp
 verbs cli""".split()
 
 # Names that may stand more than once: each verb has its own arguments. The structs of a hub's `wire.rs` may, too, and what
@@ -57,17 +57,26 @@ PAUSES = (
     ("controller/src/verbs/stop.rs", "end", "polls a process until it has ended"),
 )
 
+# Where code may differ by operating system: a file, or a folder that ends with `/`.
+PLATFORMS = ("hub/src/platform/", "worker/src/signals/", "controller/src/platform/", "sandbox/src/platform.rs")
+
 # Pages that tests write of the code: what they say is mended there.
 GENERATED = ("docs/reference.md", "docs/json.md")
 
 PUBLIC_TYPE = re.compile(r"\bpub(?:\([^)]*\))?\s+(?:struct|enum|trait|type|union)\s+(\w+)")
+# A condition on the operating system, and what exists on some only. Conditions on features are none.
+OF_A_SYSTEM = re.compile(
+    r"\bcfg(?:_attr)?!?\s*\([^\]]*?\b(?:unix|windows|target_os|target_family|target_vendor)\b"
+    r"|\bstd::os::\w+|\b(?:rustix|libc|nix|windows_sys|winapi\w*)::"
+    r"|\btokio::signal\b|\btokio::net::(?:unix|windows|Unix\w+)|\.(?:process_group|creation_flags)\s*\("
+)
 SLEEP = re.compile(r"\bsleep(?:_until)?\s*\(")
 # A function of such a name that sleeps is a pause in every file of its crate; any other, in its own file.
 WAITS = re.compile(r"pause|wait|sleep|delay|back_?off")
 # A row of the walk of one blob: a number, a file, a function.
 WALK_STEP = re.compile(r"\| \d+ \| (\S+\.rs) \| `(\w+)` \|")
 DOC_PATH = re.compile(r"(?<![\w./-])((?:hub|worker|controller|sandbox|scripts|docs|tests|modal|docker)/[\w./{},*<>-]*[\w}*/])")
-RULES = ("imports", "names", "hubs", "pauses", "lengths", "words", "remedies", "sentences", "links", "walk", "format")
+RULES = ("imports", "names", "hubs", "platforms", "pauses", "lengths", "words", "remedies", "sentences", "links", "walk", "format")
 
 
 @dataclass(frozen=True, order=True)
@@ -181,6 +190,15 @@ class House:
         body = code[found.start(1) : closing(code, found.start(1))] if found else ""
         return re.findall(r"^\s*([A-Z]\w*)", body, re.M) or list(HUBS)
 
+    def platforms(self) -> Iterator[Breach]:
+        """What differs between operating systems stands in one place a crate."""
+        for file in self.sources(*CRATES):
+            if any(self.matches(file.path, place) for place in PLATFORMS):
+                continue
+            for found in OF_A_SYSTEM.finditer(file.live):
+                text = f"`{found.group()}` is of one operating system; move it to {' or '.join(PLATFORMS)}"
+                yield Breach(file.path, file.line(found.start()), "platforms", text)
+
     def pauses(self) -> Iterator[Breach]:
         """Only the retry module loops over pauses."""
         used = set()
@@ -220,7 +238,7 @@ class House:
         for file in self.rust:
             for name, start, end in file.functions():
                 yield from self.function_length(file.path, file.line(start), name, file.line(end - 1) - file.line(start) + 1)
-        python = self.paths("*.py", "tests", "modal", "scripts", "mirror", "sandbox")
+        python = self.paths("*.py", "tests", "modal", "scripts", "packaging", "mirror", "sandbox")
         for path in python:
             for node in ast.walk(ast.parse(self.read(path))):
                 if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -292,7 +310,7 @@ class House:
 
     def docs(self) -> list[str]:
         tops = [str(path.relative_to(self.root)) for path in self.root.glob("*.md")]
-        return [path for path in [*tops, *self.paths("*.md", "docs", "sandbox", "tests")] if path != "CHANGELOG.md"]
+        return [path for path in [*tops, *self.paths("*.md", "docs", "sandbox", "tests", "packaging")] if path != "CHANGELOG.md"]
 
     def links(self) -> Iterator[Breach]:
         """Files and folders that the docs name exist."""

@@ -121,6 +121,32 @@ def test_a_new_hub_has_a_folder_of_its_own_too(lint):
     only(lint("hubs", files), "worker/src/a.rs:1 `Hub::NewHub`")
 
 
+OF_A_SYSTEM = {
+    "an attribute": "#[cfg(unix)]\nfn f() {}\n",
+    "a condition": "fn f() -> bool { cfg!(any(windows, test)) }\n",
+    "a name of one system": '#[cfg(target_os = "linux")]\nfn f() {}\n',
+    "a conditional attribute": '#[cfg_attr(not(target_os = "macos"), allow(dead_code))]\nfn f() {}\n',
+    "the standard library": "use std::os::unix::fs::MetadataExt;\n",
+    "a path inside code": "fn f() { let _ = std::os::windows::fs::symlink_file; }\n",
+    "a crate": "fn f() { rustix::process::getuid(); }\n",
+    "signals": "use tokio::signal::unix::signal;\n",
+    "process groups": "fn f(c: C) { c.process_group(0); }\n",
+}
+
+
+@pytest.mark.parametrize("kind", OF_A_SYSTEM)
+@pytest.mark.parametrize("crate", ("hub", "worker", "controller", "sandbox"))
+def test_code_of_one_operating_system_is_found_by(kind, crate, lint):
+    only(lint("platforms", {f"{crate}/src/x.rs": OF_A_SYSTEM[kind]}), f"{crate}/src/x.rs:1", "platform")
+
+
+def test_code_of_one_operating_system_has_its_place_and_tests_are_of_unix(lint):
+    places = ("hub/src/platform/unix.rs", "worker/src/signals/mod.rs", "controller/src/platform/windows.rs", "sandbox/src/platform.rs")
+    code = '#[cfg(test)]\nmod tests {\n    use std::os::unix::fs::symlink;\n}\n#[cfg(feature = "windows")]\nfn g() {}\n// cfg(unix)\n'
+    files = {place: "".join(OF_A_SYSTEM.values()) for place in places} | {"hub/src/x.rs": code, "hub/tests/x.rs": OF_A_SYSTEM["a crate"]}
+    assert lint("platforms", files) == []
+
+
 @pytest.mark.parametrize(
     "loop",
     [

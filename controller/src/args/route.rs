@@ -38,7 +38,7 @@ impl DestinationArg {
 }
 
 /// Which repo goes where, and which of its files.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct RouteArgs {
     /// The hub to copy to: hf or ms [default: DESTINATION's; else the other one than SOURCE's, and ModelScope for a bare org/name]
     #[arg(long, value_name = "HUB", value_parser = hub)]
@@ -65,6 +65,18 @@ pub struct RouteArgs {
     /// Send README.md as it is, though Hugging Face refuses its license [default: the license is named as it wants]
     #[arg(long)]
     pub keep_readme: bool,
+}
+
+impl RouteArgs {
+    /// The arguments for repos as they are: every file at the main branch, in no other form.
+    pub fn of_whole_repos(to: Option<Hub>, repo_type: Option<RepoKind>) -> Self {
+        Self {
+            to,
+            repo_type,
+            keep_readme: true,
+            ..Self::default()
+        }
+    }
 }
 
 /// The app that a Space becomes: the one of this hub.
@@ -99,7 +111,11 @@ pub fn hub(text: &str) -> Result<Hub, String> {
     })
 }
 
-fn kind(text: &str) -> Result<RepoKind, String> {
+/// The kind of a word.
+///
+/// # Errors
+/// It is none.
+pub fn kind(text: &str) -> Result<RepoKind, String> {
     RepoKind::ALL
         .into_iter()
         .find(|kind| kind.to_string() == text)

@@ -334,6 +334,18 @@ impl BatchEntry {
         check_names_no_revision(&self.route).map_err(|why| at(&self.origin, &why))
     }
 
+    /// Refuses a source that names a revision, for verbs that are about the whole repo.
+    ///
+    /// # Errors
+    /// The source names a revision, with its file and line.
+    pub fn check_is_whole_repo(&self) -> CliResult<()> {
+        check_names_no_revision(&self.route).map_err(|_| {
+            let why =
+                "SOURCE names a revision, and a cleanup is about the whole repo: leave it out";
+            at(&self.origin, &CliError::usage(why))
+        })
+    }
+
     /// Whether the destination may be of this kind.
     fn may_be(&self, kind: Option<RepoKind>) -> bool {
         self.kind.is_none() || kind.is_none() || self.kind == kind

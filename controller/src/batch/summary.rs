@@ -110,6 +110,12 @@ impl Status for RepoStatus {
 }
 
 impl BatchRow {
+    /// Whether all of it is at the destination, and verified.
+    pub fn is_verified(&self) -> bool {
+        let is_there = matches!(self.state, RepoStatus::Moved | RepoStatus::ThereAlready);
+        is_there && self.exit == Exit::Done as u8
+    }
+
     /// The exit code of this row alone.
     fn code(&self) -> Exit {
         Exit::from_code(self.exit.into()).unwrap_or(Exit::Incomplete)

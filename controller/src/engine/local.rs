@@ -2,7 +2,6 @@
 //! end tells the worker that the controller has ended, or asks it to stop. Tokens are passed by environment only.
 
 use std::ffi::OsString;
-use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{self, Stdio};
 
@@ -16,6 +15,7 @@ use super::job::{Ended, WorkerJob, WorkerOutput};
 use super::lifeline::{self, WorkerInput};
 use super::output::{ExitStatus, GRACE, StopRequest, classify, keep_log, read_events};
 use super::{Engine, Listener, Network};
+use crate::platform::{System, own_group, places, signal};
 use crate::settings::{OF_MACHINE, PASSED_ON, Settings};
 use crate::stop::Stop;
 
@@ -94,7 +94,7 @@ impl Local {
             }
         }
         // A group of its own: Ctrl-C reaches the controller alone, which then asks its workers in order.
-        command.process_group(0).kill_on_drop(true).spawn()
+        own_group(&mut command).kill_on_drop(true).spawn()
     }
 
     fn log(&self, job: &WorkerJob) -> Option<PathBuf> {
@@ -145,13 +145,17 @@ impl Local {
 
 /// What a worker gets of this process's variables: the machine's, the network's, and how patient to be.
 fn of_process() -> impl Iterator<Item = (&'static str, OsString)> {
-    let names = OF_MACHINE.iter().chain(&PASSED_ON).chain(&NETWORK);
+    let names = OF_MACHINE
+        .iter()
+        .chain(places::variables(System::THIS))
+        .chain(&PASSED_ON)
+        .chain(&NETWORK);
     names.filter_map(|name| Some((*name, std::env::var_os(name)?)))
 }
 
 fn exit_status(status: std::io::Result<process::ExitStatus>) -> ExitStatus {
     match status {
-        Ok(status) => match (status.code(), status.signal()) {
+        Ok(status) => match (status.code(), signal(status)) {
             (Some(code), _) => ExitStatus::exited(code),
             (None, signal) => ExitStatus::killed(signal.unwrap_or_default()),
         },

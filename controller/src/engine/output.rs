@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
 
 use super::Listener;
 use super::job::{Ended, WorkerOutput};
+use crate::platform::private;
 use crate::settings::Settings;
 
 /// How long a worker may take to stop before it is killed.
@@ -154,10 +155,9 @@ pub async fn keep_log(
 }
 
 async fn open_log(path: &Path) -> Option<tokio::fs::File> {
-    tokio::fs::OpenOptions::new()
+    tokio::fs::OpenOptions::from(private())
         .append(true)
         .create(true)
-        .mode(0o600)
         .open(path)
         .await
         .ok()

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::inventory::repos::InventoryEntry;
 use crate::inventory::row::InventoryRow;
-use crate::runs::{create_private, private, write_aside};
+use crate::platform::private;
+use crate::runs::{create_private, write_aside};
 use crate::ui::errors::{CliError, CliResult};
 
 const FILE: &str = "inventory.ndjson";

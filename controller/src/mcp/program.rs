@@ -7,7 +7,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use hf2ms_worker::signals::ask_group_to_stop;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::answer::{Answer, StepProgress};
+use crate::platform::own_group;
 
 /// Bytes of standard error that an answer quotes, where the process printed no error as JSON.
 const QUOTED: u64 = 4_000;
@@ -31,7 +32,7 @@ pub struct Program {
 /// A process that was started and left to itself. Before its plan is made no run can be found by its id.
 #[derive(Debug)]
 pub struct Started {
-    pid: Option<Pid>,
+    process: Option<u32>,
     answer: Mutex<Answer>,
 }
 
@@ -45,7 +46,7 @@ impl Started {
     /// Ends it, as a signal ends the command line.
     pub fn stop(&self) {
         // One that has ended needs no signal.
-        let _ = self.pid.map(|pid| kill_process_group(pid, Signal::TERM));
+        let _ = self.process.map(ask_group_to_stop);
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Answer) -> T) -> T {
@@ -124,17 +125,12 @@ impl Program {
     /// The program can't be run.
     pub async fn start(&self, words: &[String], within: Duration) -> Result<Answer, String> {
         let mut command = self.command(words);
-        let child = command
-            .stderr(Stdio::piped())
-            // A terminal's signals are not for it.
-            .process_group(0)
+        // A terminal's signals are not for it.
+        let child = own_group(command.stderr(Stdio::piped()))
             .spawn()
             .map_err(|error| self.not_run(&error))?;
-        let pid = child
-            .id()
-            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         let started = Arc::new(Started {
-            pid,
+            process: child.id(),
             answer: Mutex::default(),
         });
         let mut unanswered = Unanswered(Some(started.clone()));

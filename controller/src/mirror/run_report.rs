@@ -1,8 +1,9 @@
-//! The report of any run: that of a copy, or that of a mirror.
+//! The report of any run: that of a copy, of a mirror, or of a removal.
 
 use hf2ms_worker::protocol::Exit;
 
 use super::report::MirrorReport;
+use crate::runs::removal_report::RemovalReport;
 use crate::runs::report::Report;
 use crate::runs::{RunRecord, RunVerb, Runs};
 use crate::ui::screen::Screen;
@@ -16,6 +17,8 @@ pub enum RunReport {
     Copy(Box<Report>),
     /// Of a mirror.
     Mirror(Box<MirrorReport>),
+    /// Of the removal of a source.
+    Removal(Box<RemovalReport>),
 }
 
 impl RunReport {
@@ -23,6 +26,7 @@ impl RunReport {
     pub fn read(record: &RunRecord, runs: &Runs) -> Option<Self> {
         match record.verb {
             RunVerb::Mirror => runs.read(&record.id, FILE).map(Self::Mirror),
+            RunVerb::Cleanup => runs.read(&record.id, FILE).map(Self::Removal),
             RunVerb::Migrate | RunVerb::Verify => runs.read(&record.id, FILE).map(Self::Copy),
         }
     }
@@ -31,7 +35,7 @@ impl RunReport {
     pub fn of_copy(&self) -> Option<&Report> {
         match self {
             Self::Copy(report) => Some(report),
-            Self::Mirror(_) => None,
+            Self::Mirror(_) | Self::Removal(_) => None,
         }
     }
 
@@ -39,7 +43,15 @@ impl RunReport {
     pub fn of_mirror(&self) -> Option<&MirrorReport> {
         match self {
             Self::Mirror(report) => Some(report),
-            Self::Copy(_) => None,
+            Self::Copy(_) | Self::Removal(_) => None,
+        }
+    }
+
+    /// The report, if it is that of a removal.
+    pub fn of_removal(&self) -> Option<&RemovalReport> {
+        match self {
+            Self::Removal(report) => Some(report),
+            Self::Copy(_) | Self::Mirror(_) => None,
         }
     }
 
@@ -48,6 +60,7 @@ impl RunReport {
         match self {
             Self::Copy(report) => report.readable(),
             Self::Mirror(report) => report.readable(),
+            Self::Removal(report) => report.readable(),
         }
     }
 
@@ -56,6 +69,7 @@ impl RunReport {
         match self {
             Self::Copy(report) => report.print(screen),
             Self::Mirror(report) => report.print(screen),
+            Self::Removal(report) => report.print(screen),
         }
     }
 
@@ -64,6 +78,7 @@ impl RunReport {
         match self {
             Self::Copy(report) => report.exit(),
             Self::Mirror(report) => report.exit(),
+            Self::Removal(report) => report.exit(),
         }
     }
 }

@@ -43,7 +43,7 @@ pub async fn verify_all(
     let there = there.named();
     let defaults = DefaultBranches::of(source.repo.at.hub, destination.at.hub);
     let targets = RevisionTargets::of(&of_source, &there, &defaults);
-    let pairs = Pairs {
+    let pairs = RevisionPairs {
         source,
         destination,
         route,
@@ -100,15 +100,24 @@ fn absent(named: &RefMapping, destination: &DestinationRepo) -> CliError {
     CliError::new(Exit::Incomplete, line)
 }
 
-struct Pairs<'a> {
-    source: SourceRepo,
-    destination: DestinationRepo,
-    route: &'a Route,
-    options: &'a VerifyOptions<'a>,
+/// A source and its copy, of which each branch and tag is compared.
+pub struct RevisionPairs<'a> {
+    /// The source.
+    pub source: SourceRepo,
+    /// The copy.
+    pub destination: DestinationRepo,
+    /// Which files are meant.
+    pub route: &'a Route,
+    /// What is asked of each verification.
+    pub options: &'a VerifyOptions<'a>,
 }
 
-impl Pairs<'_> {
-    async fn verify(
+impl RevisionPairs<'_> {
+    /// Compares a branch or tag, at this commit of the source.
+    ///
+    /// # Errors
+    /// One of the sides can't be read.
+    pub async fn verify(
         &self,
         named: &RefMapping,
         commit: &Revision,

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::files::{private, write_aside};
+use super::files::write_aside;
 use super::locks::hold_alive;
 use super::record::{JournalEntry, RunRecord, State};
+use crate::platform::private;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
@@ -19,8 +20,8 @@ pub struct RunDir {
     path: PathBuf,
     record: RunRecord,
     _alive: File,
-    /// The lock on its destination, which the runs of all revisions of one repo share.
-    pub(super) destination: Option<Arc<File>>,
+    /// The locks on its destination, and on a source that it removes. The runs of all revisions of one repo share them.
+    pub(super) locks: Option<Arc<Vec<File>>>,
 }
 
 impl RunDir {
@@ -31,7 +32,7 @@ impl RunDir {
     pub(super) fn new(
         path: PathBuf,
         record: RunRecord,
-        destination: Option<Arc<File>>,
+        locks: Option<Arc<Vec<File>>>,
     ) -> CliResult<Self> {
         let alive =
             hold_alive(&path.join("alive")).map_err(|error| CliError::file(&path, &error))?;
@@ -39,7 +40,7 @@ impl RunDir {
             path,
             record,
             _alive: alive,
-            destination,
+            locks,
         };
         run.write("run.json", &run.record)?;
         Ok(run)

@@ -1,9 +1,10 @@
 //! How the files of a run are written: readable by this user alone, under another name first, so that a crash leaves the old file.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::Path;
 
+use crate::platform::{create_private_folder, replace, sync_folder};
 use crate::ui::errors::{CliError, CliResult};
 
 /// Writes a file aside, syncs it and renames it into its place.
@@ -28,34 +29,21 @@ pub fn write_aside(
     file.into_inner()
         .map_err(|error| error.into_error())?
         .sync_all()?;
-    aside.persist(path).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
+    replace(aside, path)?;
+    sync_folder(folder)
 }
 
-/// Options for files that only this user can read: they name private repos.
-pub fn private() -> OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = OpenOptions::new();
-    options.mode(0o600);
-    options
-}
-
-/// Creates a folder, and those above it that are missing, for this user alone, whatever the umask. A folder that is there stays as
-/// it is: it may be the user's.
+/// Creates a folder for this user alone, and those above it that are missing.
 ///
 /// # Errors
 /// The disk's.
 pub fn create_private(path: &Path) -> CliResult<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| CliError::file(path, &error))
+    create_private_folder(path).map_err(|error| CliError::file(path, &error))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Write;
 
     use super::*;

@@ -6,7 +6,8 @@ use std::io::Write;
 use ulid::Ulid;
 
 use super::Runs;
-use super::files::{create_private, private, write_aside};
+use super::files::{create_private, write_aside};
+use crate::platform::private;
 use crate::ui::errors::{CliError, CliResult};
 
 impl Runs {

@@ -1,13 +1,13 @@
 //! Locks: one on each run that is under way, and one on its destination. They end with the process that holds them.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use hf2ms_hub::{RepoAt, Sha256};
 use hf2ms_worker::protocol::Exit;
 
-use super::files::private;
+use crate::platform::{private, read_holder, write_holder};
 use crate::ui::errors::{CliError, CliResult};
 
 fn hold(path: &Path) -> io::Result<File> {
@@ -22,9 +22,8 @@ fn hold(path: &Path) -> io::Result<File> {
 
 /// The lock says that a process works on the run, the content which.
 pub(super) fn hold_alive(path: &Path) -> io::Result<File> {
-    let mut file = hold(path)?;
-    file.set_len(0)?;
-    file.write_all(std::process::id().to_string().as_bytes())?;
+    let file = hold(path)?;
+    write_holder(&file, path, &std::process::id().to_string())?;
     Ok(file)
 }
 
@@ -40,12 +39,9 @@ pub(super) fn is_held(path: &Path) -> bool {
 
 pub(super) fn lock_destination(path: &Path, id: &str, destination: &RepoAt) -> CliResult<File> {
     match hold(path) {
-        Ok(mut file) => {
-            let written = file.set_len(0).and_then(|()| file.write_all(id.as_bytes()));
-            written
-                .map(|()| file)
-                .map_err(|error| CliError::file(path, &error))
-        }
+        Ok(file) => write_holder(&file, path, id)
+            .map(|()| file)
+            .map_err(|error| CliError::file(path, &error)),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(taken(path, destination)),
         Err(error) => Err(CliError::file(path, &error)),
     }
@@ -60,7 +56,7 @@ pub(super) fn check_free(path: &Path, destination: &RepoAt) -> CliResult<()> {
 }
 
 fn taken(path: &Path, destination: &RepoAt) -> CliError {
-    let holder = fs::read_to_string(path).unwrap_or_default();
+    let holder = read_holder(path).unwrap_or_default();
     let (repo, hub) = (&destination.id, destination.hub);
     CliError::new(
         Exit::Incomplete,

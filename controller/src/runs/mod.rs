@@ -7,9 +7,12 @@ mod dir;
 pub mod failures;
 mod files;
 mod identity;
+mod in_use;
 mod locks;
 mod read;
 mod record;
+pub mod removal;
+pub mod removal_report;
 pub mod report;
 mod tally;
 
@@ -25,10 +28,11 @@ use serde::de::DeserializeOwned;
 use ulid::Ulid;
 
 pub use self::dir::RunDir;
-pub use self::files::{create_private, private, write_aside};
+pub use self::files::{create_private, write_aside};
 use self::locks::{check_free, is_held, lock_destination, lock_name};
 use self::read::{journal, record};
 pub use self::record::{JournalEntry, NewRun, RunRecord, RunVerb, State};
+use crate::platform::read_holder;
 use crate::ui::errors::{CliError, CliResult};
 
 /// The id of the first run of this process, which is known before the run begins.
@@ -73,21 +77,22 @@ impl Runs {
         &self.state
     }
 
-    /// Starts a run: its folder, its record, and the locks on it and on its destination.
+    /// Starts a run: its folder, its record, and the locks on it and on its destination; on both sides where the source is to be removed.
     ///
     /// # Errors
-    /// Another run writes to the destination; the folder can't be written.
+    /// Another run writes there; the folder can't be written.
     pub fn begin(&self, new: NewRun<'_>) -> CliResult<RunDir> {
         let id = next_id();
-        let lock = match new.verb {
+        let locks = match new.verb {
             RunVerb::Migrate | RunVerb::Mirror => {
                 self.detached(new.destination)
                     .map_or(Ok(()), |other| Err(in_the_cloud(&other)))?;
-                Some(Arc::new(self.lock(&id, new.destination)?))
+                Some(self.lock(&id, &[new.destination])?)
             }
+            RunVerb::Cleanup => Some(self.lock(&id, &[new.source, new.destination])?),
             RunVerb::Verify => None,
         };
-        self.make(id, new, lock, None)
+        self.make(id, new, locks, None)
     }
 
     /// Starts a run beside another that writes to the same destination, as one of its revisions does: they share the lock.
@@ -98,7 +103,7 @@ impl Runs {
         self.make(
             next_id(),
             new,
-            other.destination.clone(),
+            other.locks.clone(),
             Some(other.id().to_owned()),
         )
     }
@@ -107,7 +112,7 @@ impl Runs {
         &self,
         id: String,
         new: NewRun<'_>,
-        destination: Option<Arc<File>>,
+        locks: Option<Arc<Vec<File>>>,
         beside: Option<String>,
     ) -> CliResult<RunDir> {
         let NewRun {
@@ -133,7 +138,7 @@ impl Runs {
             beside,
             batch: self.batch.as_deref().map(ToOwned::to_owned),
         };
-        RunDir::new(path, record, destination)
+        RunDir::new(path, record, locks)
     }
 
     /// Continues a run that no process holds.
@@ -141,13 +146,16 @@ impl Runs {
     /// # Errors
     /// Someone does; the folder can't be written.
     pub fn resume(&self, record: &RunRecord) -> CliResult<RunDir> {
-        let lock = self.lock(&record.id, &record.destination)?;
+        let locks = match record.verb {
+            RunVerb::Cleanup => self.lock(&record.id, &[&record.source, &record.destination])?,
+            _ => self.lock(&record.id, &[&record.destination])?,
+        };
         let record = RunRecord {
             state: State::Running,
             reason: None,
             ..record.clone()
         };
-        RunDir::new(self.path(&record.id), record, Some(Arc::new(lock)))
+        RunDir::new(self.path(&record.id), record, Some(locks))
     }
 
     /// The run that works on this destination in the cloud, unwatched.
@@ -165,9 +173,16 @@ impl Runs {
         check_free(&self.lock_path(destination), destination)
     }
 
-    fn lock(&self, id: &str, destination: &RepoAt) -> CliResult<File> {
+    /// Locks these repos for a run, in the order of their locks' names: two runs that want the same never wait for each other.
+    fn lock(&self, id: &str, repos: &[&RepoAt]) -> CliResult<Arc<Vec<File>>> {
         create_private(&self.state.join("locks"))?;
-        lock_destination(&self.lock_path(destination), id, destination)
+        let paths = repos.iter().map(|at| (self.lock_path(at), *at));
+        let mut paths: Vec<(PathBuf, &RepoAt)> = paths.collect();
+        paths.sort_by(|a, b| a.0.cmp(&b.0));
+        paths.dedup_by(|a, b| a.0 == b.0);
+        let locks = paths.iter();
+        let locks = locks.map(|(path, at)| lock_destination(path, id, at));
+        locks.collect::<CliResult<Vec<File>>>().map(Arc::new)
     }
 
     fn lock_path(&self, destination: &RepoAt) -> PathBuf {
@@ -231,7 +246,7 @@ impl Runs {
     /// The process that works on this run, if one does.
     pub fn controller(&self, id: &str) -> Option<u32> {
         let path = self.path(id).join("alive");
-        let process = fs::read_to_string(&path).ok()?.parse().ok();
+        let process = read_holder(&path).ok()?.parse().ok();
         // The number of a process that has ended may be another's by now: it counts while the lock is held.
         process.filter(|_| is_held(&path))
     }

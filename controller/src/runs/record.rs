@@ -1,11 +1,12 @@
 //! The record of a run: its sides, its engine and its state; and the lines of its journal.
 
-use hf2ms_hub::RepoAt;
+use hf2ms_hub::{RepoAt, Revision};
 use hf2ms_worker::protocol::{Creation, Exit, PlanSummary, Receipt, Verification};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::args::workers::EngineKind;
+use crate::runs::removal::Removal;
 use crate::ui::errors::{CliError, CliResult};
 
 /// A run, as `hf2ms runs` lists it.
@@ -66,6 +67,8 @@ pub enum RunVerb {
     Mirror,
     /// Only reads.
     Verify,
+    /// Removes its source, whose whole copy is the destination.
+    Cleanup,
 }
 
 /// The state of a run.
@@ -169,6 +172,29 @@ pub enum JournalEntry {
     Committed(Receipt),
     /// The verification ended.
     Verified(Verification),
+    /// The source's hub is asked to remove it. All that is known of both sides was written before.
+    Removing {
+        /// What it is asked for.
+        removal: Removal,
+        /// The source, at its commit.
+        source: RepoAt,
+        /// The copy.
+        copy: RepoAt,
+        /// Where the copy's main branch stands, if its hub tells.
+        copy_head: Option<Revision>,
+        /// The run's file with the digests of all files.
+        digests: String,
+    },
+    /// The hub has removed the source.
+    Removed {
+        /// What it has done.
+        removal: Removal,
+    },
+    /// The hub has not removed the source.
+    NotRemoved {
+        /// Why.
+        why: String,
+    },
     /// The run ended.
     Ended {
         /// How.

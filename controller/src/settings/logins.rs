@@ -1,9 +1,8 @@
 //! The tokens of logins: those that `hf2ms login` keeps in `credentials.toml` of the config folder, and that of a hub's own client. A
 //! token counts for the endpoint at which it was checked, and for no other.
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use hf2ms_hub::{Hub, Token};
@@ -11,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::owned_file::OwnedFile;
 use super::{GetVariable, config_dir, environment};
+use crate::platform::{System, create_private_folder, places, replace};
 use crate::ui::errors::{CliError, CliResult};
 
 /// The file's name in the config folder.
@@ -92,7 +92,8 @@ pub fn of_client(hub: Hub, get: GetVariable<'_>) -> Option<Login> {
     {
         return None;
     }
-    let caches = || set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
+    let caches =
+        || set("XDG_CACHE_HOME").or_else(|| Some(places::home(System::THIS, get)?.join(".cache")));
     let home = || set(client.home).or_else(|| Some(caches()?.join(client.folder)));
     let path = set(client.path).or_else(|| Some(home()?.join(client.file)))?;
     let Ok(OwnedFile::Content(text, _)) = OwnedFile::read(&path) else {
@@ -177,7 +178,7 @@ impl LoginFile {
             }
             OwnedFile::Foreign => {
                 return Err(CliError::usage(format!(
-                    "{shown} belongs to another user and is not read: set XDG_CONFIG_HOME, or HOME, to a folder of your own"
+                    "{shown} belongs to another user and is not read: set XDG_CONFIG_HOME to a folder of your own"
                 )));
             }
             OwnedFile::Unusable => return Err(unreadable("is no file of logins")),
@@ -244,10 +245,7 @@ impl LoginFile {
     /// Written aside, synced and renamed: a file that is torn would cost all logins.
     fn replace(&self) -> std::io::Result<()> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
+        create_private_folder(folder)?;
         let content = Content {
             login: self.logins.iter().map(Entry::of).collect(),
         };
@@ -260,8 +258,7 @@ impl LoginFile {
         )?;
         aside.write_all(text.as_bytes())?;
         aside.as_file().sync_all()?;
-        aside.persist(&self.path)?;
-        Ok(())
+        replace(aside, &self.path)
     }
 }
 

@@ -28,6 +28,7 @@ pub use hf2ms_worker::settings::{Access, GetVariable, Settings, environment};
 pub use self::env_file::EnvFile;
 use self::logins::Logins;
 pub use self::sources::{Environment, ValueOrigin};
+use crate::platform::{System, places};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::log::Level;
 use crate::ui::screen::{Screen, duration};
@@ -169,8 +170,8 @@ pub fn named(name: &str) -> String {
     }
 }
 
-/// The folder of what the user keeps for this program: `$XDG_CONFIG_HOME/hf2ms`, or `~/.config/hf2ms`; `None` where neither is
-/// known.
+/// The folder of what the user keeps for this program: `$XDG_CONFIG_HOME/hf2ms`, or what this system has for that; `None`
+/// where neither is known.
 pub fn config_dir(get: GetVariable<'_>) -> Option<PathBuf> {
     // A relative path is to be ignored (XDG Base Directory Specification 0.8).
     let absolute = |name: &str| {
@@ -179,7 +180,7 @@ pub fn config_dir(get: GetVariable<'_>) -> Option<PathBuf> {
             .filter(|path| path.is_absolute())
     };
     let own = absolute("XDG_CONFIG_HOME").map(|root| root.join("hf2ms"));
-    own.or_else(|| absolute("HOME").map(|home| home.join(".config/hf2ms")))
+    own.or_else(|| places::config_dir(System::THIS, get).filter(|path| path.is_absolute()))
 }
 
 /// Where runs are kept, once it is sure that they can be: nothing is begun whose journal can't be written.
@@ -215,7 +216,7 @@ pub fn writable_state_dir() -> CliResult<PathBuf> {
     Ok(path)
 }
 
-/// Where runs are kept: `$HF2MS_STATE`, `$XDG_STATE_HOME/hf2ms`, or `~/.local/state/hf2ms`.
+/// Where runs are kept: `$HF2MS_STATE`, `$XDG_STATE_HOME/hf2ms`, or what this system has for that.
 ///
 /// # Errors
 /// When none of the three is known.
@@ -226,11 +227,10 @@ pub fn state_dir(get: GetVariable<'_>) -> CliResult<PathBuf> {
             .filter(|value| !value.is_empty())
     };
     let under = |name: &str, rest: &str| set(name).map(|root| PathBuf::from(root).join(rest));
-    let home = || under("HOME", ".local/state/hf2ms");
     set("HF2MS_STATE")
         .map(PathBuf::from)
         .or_else(|| under("XDG_STATE_HOME", "hf2ms"))
-        .or_else(home)
+        .or_else(|| places::state_dir(System::THIS, &set))
         .ok_or_else(|| {
             CliError::usage("there is no place for the state of runs: set HF2MS_STATE to a folder")
         })

@@ -1,11 +1,10 @@
 //! Files that count only if they are this user's own, or root's: opened once, and checked by what was opened.
 
-use std::fs::{File, Metadata, OpenOptions, symlink_metadata};
+use std::fs::{File, OpenOptions, symlink_metadata};
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use crate::platform::{is_pipe, is_trusted, mode, without_waiting};
 
 /// A longer file is none of ours.
 const LONGEST: u64 = 1 << 20;
@@ -67,11 +66,11 @@ impl OwnedFile<Vec<u8>> {
             Err(error) => return Err(error),
         };
         let found = file.metadata()?;
-        if !is_ours(&link) || !is_ours(&found) {
+        if !is_trusted(&link) || !is_trusted(&found) {
             return Ok(Self::Foreign);
         }
-        let is_pipe = pipes == Pipes::Read && found.file_type().is_fifo();
-        if !found.is_file() && !is_pipe {
+        let may_be_read = found.is_file() || (pipes == Pipes::Read && is_pipe(&found.file_type()));
+        if !may_be_read {
             return Ok(Self::Unusable);
         }
         let mut content = Vec::new();
@@ -79,26 +78,16 @@ impl OwnedFile<Vec<u8>> {
         if content.len() as u64 > LONGEST {
             return Ok(Self::Unusable);
         }
-        Ok(Self::Content(content, found.mode()))
+        Ok(Self::Content(content, mode(&found)))
     }
 }
 
 fn open(path: &Path, pipes: Pipes) -> io::Result<File> {
     let mut options = OpenOptions::new();
     if pipes == Pipes::Refused {
-        options.custom_flags(i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default());
+        without_waiting(&mut options);
     }
     options.read(true).open(path)
-}
-
-/// Whether this user trusts the file: it is its own, or root's.
-fn is_ours(found: &Metadata) -> bool {
-    is_trusted(found.uid(), rustix::process::geteuid().as_raw())
-}
-
-/// Whether `user` trusts a file of `owner`.
-fn is_trusted(owner: u32, user: u32) -> bool {
-    owner == user || owner == 0
 }
 
 #[cfg(test)]
@@ -145,11 +134,5 @@ mod tests {
         };
         assert!(matches!(read(&fifo), OwnedFile::Content(read, _) if read == b"a=1"));
         writer.join().unwrap().unwrap();
-    }
-
-    #[test]
-    fn only_a_file_of_this_user_or_of_root_is_trusted() {
-        let found = [(7, 7), (0, 7), (8, 7), (7, 0)].map(|(owner, user)| is_trusted(owner, user));
-        assert_eq!(found, [true, true, false, false]);
     }
 }

@@ -2,8 +2,9 @@
 
 use std::io::{self, IsTerminal, Read};
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::sync::oneshot;
+
+use crate::platform::{hidden_line, hide_input};
 
 /// More than this is no token.
 const LONGEST: u64 = 64 << 10;
@@ -27,10 +28,10 @@ pub async fn line() -> Option<String> {
 ///
 /// # Errors
 /// Stdin is no terminal.
-pub async fn hidden_line(ask: impl FnOnce()) -> io::Result<Option<String>> {
-    let _hidden = Hidden::begin()?;
+pub async fn secret_line(ask: impl FnOnce()) -> io::Result<Option<String>> {
+    let _hidden = hide_input()?;
     ask();
-    Ok(line().await)
+    Ok(read(hidden_line).await)
 }
 
 /// All of stdin, as far as a token could go.
@@ -52,25 +53,4 @@ async fn read(read: impl FnOnce() -> io::Result<String> + Send + 'static) -> Opt
         let _ = tell.send(read().ok());
     });
     told.await.ok().flatten()
-}
-
-/// A terminal that does not show what is typed, until this is dropped.
-struct Hidden(Termios);
-
-impl Hidden {
-    fn begin() -> io::Result<Self> {
-        let shown = tcgetattr(io::stdin())?;
-        let mut hidden = shown.clone();
-        hidden.local_modes.remove(LocalModes::ECHO);
-        hidden.local_modes.insert(LocalModes::ECHONL);
-        tcsetattr(io::stdin(), OptionalActions::Flush, &hidden)?;
-        Ok(Self(shown))
-    }
-}
-
-impl Drop for Hidden {
-    fn drop(&mut self) {
-        // Nothing more can be done about a terminal that is gone.
-        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
-    }
 }

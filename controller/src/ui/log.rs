@@ -1,10 +1,11 @@
 //! The log of a command: what its screen says and what its workers tell, with the time, in files.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::platform::private;
 
 /// Lines that are kept until there is a file for them.
 const MOST_BEFORE: usize = 1000;
@@ -50,11 +51,7 @@ impl Log {
     /// # Errors
     /// The file can't be opened.
     pub fn open(&self, path: &Path) -> std::io::Result<()> {
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)?;
+        let file = private().append(true).create(true).open(path)?;
         let mut state = self.state();
         let before = std::mem::take(&mut state.before);
         state.file = Some(file);

@@ -12,6 +12,7 @@ use hf2ms_hub::path::escape;
 use serde::Serialize;
 use serde_json::Map;
 
+use crate::platform::moves_cursor;
 use crate::ui::bars::Bars;
 use crate::ui::errors::CliError;
 use crate::ui::json::{ErrorEvent, JsonLine, WarningEvent};
@@ -69,7 +70,8 @@ pub struct Screen {
 impl Screen {
     /// The screen that stderr is, or NDJSON. A terminal that can't move its cursor (`TERM=dumb`) gets lines as a pipe does.
     pub fn new(json: bool) -> Self {
-        let is_terminal = std::io::stderr().is_terminal() && !is_dumb(std::env::var("TERM").ok());
+        let is_terminal =
+            std::io::stderr().is_terminal() && moves_cursor(std::env::var("TERM").ok().as_deref());
         Self::of(match (json, is_terminal) {
             (true, _) => Mode::Json,
             (false, true) => Mode::Bars,
@@ -338,11 +340,6 @@ impl Screen {
 pub fn wait_of_host(host: &str, wait: Duration) -> String {
     let wait = duration(wait.as_secs_f64());
     format!("{host} asks to wait {wait}: its quota of requests is used up")
-}
-
-/// Whether a terminal of this name can't move its cursor.
-fn is_dumb(term: Option<String>) -> bool {
-    term.is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
 fn to_stdout(text: &str) {

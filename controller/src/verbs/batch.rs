@@ -13,6 +13,8 @@ use crate::args::visibility::VisibilityArgs;
 use crate::batch::Batch;
 use crate::batch::list::{self, BatchEntry, SourceLine};
 use crate::batch::summary::{BatchRow, BatchSummary};
+use crate::cleanup::follow_up::FollowUpArgs;
+use crate::cleanup::row::CleanupEntry;
 use crate::copy::options::{CopyArgs, CopyOptions, IfExists};
 use crate::engine::remote::DetachMode;
 use crate::runs::Runs;
@@ -58,6 +60,8 @@ pub struct Args {
     pub json: bool,
     #[command(flatten)]
     pub(crate) copy: CopyArgs,
+    #[command(flatten)]
+    follow_up: FollowUpArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -99,7 +103,9 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         counted(entries.len() as u64, "repo")
     ));
     let options = args.options(&settings, &runs, stop, watch)?;
-    rows.extend(Batch::new(&options, screen).run(&entries).await);
+    let copied = Batch::new(&options, screen).run(&entries).await;
+    let is_copied: Vec<bool> = copied.iter().map(BatchRow::is_verified).collect();
+    rows.extend(copied);
     let summary = BatchSummary {
         rows,
         seconds: began.elapsed().as_secs_f64(),
@@ -113,7 +119,19 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     if watch == DetachMode::Detached {
         screen.print("the cloud goes on by itself: hf2ms runs lists the runs, hf2ms attach RUN waits for one, hf2ms stop RUN ends it");
     }
-    Ok(summary.exit())
+    if !args.follow_up.removes() {
+        return Ok(summary.exit());
+    }
+    let copied = entries.into_iter().zip(is_copied);
+    let copied = copied.filter(|(_, is_copied)| *is_copied);
+    let copied: Vec<CleanupEntry> = copied.map(|(entry, _)| entry.into()).collect();
+    if copied.is_empty() {
+        return Ok(summary.exit());
+    }
+    let removed = args
+        .follow_up
+        .follow(&copied, (&settings, &runs), stop, screen);
+    Ok(summary.exit().worse(removed.await?))
 }
 
 impl Args {
@@ -129,6 +147,7 @@ impl Args {
                 "--prune compares what exists at the destination, and without --force that is skipped: give both",
             ));
         }
+        self.follow_up.fit()?;
         self.copy.watch()
     }
 

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::binaries::{SANDBOX, WORKER, find};
+use crate::platform::{System, places};
 use crate::runs::create_private;
 use crate::settings::{OF_MACHINE, PASSED_ON};
 use crate::stop::Stop;
@@ -133,7 +134,10 @@ async fn migrate(sandbox: &Sandbox, worker: &Path, folder: &Path) -> CliResult<E
 fn without_hubs(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.env_clear();
-    let kept = OF_MACHINE.iter().chain(&PASSED_ON);
+    let kept = OF_MACHINE
+        .iter()
+        .chain(places::variables(System::THIS))
+        .chain(&PASSED_ON);
     command.envs(kept.filter_map(|name| Some((name, std::env::var_os(name)?))));
     command
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::batch::status::BatchStatusEvent;
 use crate::batch::summary::BatchEvent;
+use crate::cleanup::summary::{CleanupEvent, CleanupRepoEvent};
 use crate::copy::deletions::DeletionsEvent;
 use crate::copy::preview::PlannedEvent;
 use crate::copy::run::CreatedEvent;
@@ -19,6 +20,7 @@ use crate::mirror::run::MirrorPlannedEvent;
 use crate::mirror::scan_report::{LackingEvent, ScannedEvent};
 use crate::probe::report::{ProbeEvent, ProbedEvent, ScratchEvent};
 use crate::revisions::summary::RevisionsEvent;
+use crate::runs::removal_report::RemovalReportEvent;
 use crate::runs::report::ReportEvent;
 use crate::simulate::simulation::SimulationEvent;
 use crate::ui::json::{ErrorEvent, StartEvent, WarningEvent};
@@ -88,6 +90,9 @@ fn all(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
         of::<InventoryRepoEvent<'static>>(generator, "inventory_repo"),
         of::<InventoryEvent<'static>>(generator, "inventory"),
         of::<CheckedSideEvent<'static>>(generator, "verified_against"),
+        of::<CleanupRepoEvent<'static>>(generator, "cleanup_repo"),
+        of::<CleanupEvent>(generator, "cleanup"),
+        of::<RemovalReportEvent<'static>>(generator, "removal_report"),
         of::<MirrorPlannedEvent<'static>>(generator, "mirror_planned"),
         of::<ScannedEvent>(generator, "scanned"),
         of::<LackingEvent<'static>>(generator, "lacking"),
@@ -140,7 +145,7 @@ mod tests {
     fn each_event_has_its_name_and_its_time() {
         let schema = schema();
         let events = schema["oneOf"].as_array().unwrap();
-        assert_eq!(events.len(), 45);
+        assert_eq!(events.len(), 48);
         for event in events {
             let name = event["$ref"]
                 .as_str()

@@ -19,8 +19,8 @@ use crate::ui::screen::Screen;
 /// Log in: check a token at its hub, and keep it for this user
 ///
 /// At a terminal the token of each hub is asked for and not shown; an empty line leaves that hub out. A token that the hub refuses is not
-/// kept. The others are kept in credentials.toml of ~/.config/hf2ms, which this user alone can read. A token counts at the endpoint where
-/// it was checked, and where neither the environment nor .env sets another.
+/// kept. The others are kept in credentials.toml of the config folder (on Linux ~/.config/hf2ms), which this user alone can read. A
+/// token counts at the endpoint where it was checked, and where neither the environment nor .env sets another.
 #[derive(Debug, clap::Args)]
 pub struct LoginArgs {
     /// hf or ms [default: each is asked for]
@@ -57,7 +57,7 @@ fn hubs(named: Option<Hub>) -> Vec<Hub> {
 /// The file of logins, with what it holds.
 fn file() -> CliResult<LoginFile> {
     let path = LoginFile::usual().ok_or_else(|| {
-        CliError::usage("there is no place for logins: set XDG_CONFIG_HOME, or HOME, to a folder")
+        CliError::usage("there is no place for logins: set XDG_CONFIG_HOME to a folder")
     })?;
     LoginFile::to_change(&path)
 }
@@ -141,7 +141,7 @@ async fn typed(
     } else {
         let page = token_page(hub, &access.endpoint);
         let question = format!("token of {hub}, from {page} (not shown; empty to leave it out): ");
-        let typed = input::hidden_line(|| screen.ask(question)).await;
+        let typed = input::secret_line(|| screen.ask(question)).await;
         typed.map_err(|error| {
             CliError::usage(format!(
                 "the terminal can't hide a token: {error}; use --with-token"

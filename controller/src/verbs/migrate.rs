@@ -9,6 +9,8 @@ use crate::args::prune::PruneArgs;
 use crate::args::revisions::{RevisionArgs, RevisionScope};
 use crate::args::route::{DestinationArg, Route, RouteArgs};
 use crate::args::visibility::VisibilityArgs;
+use crate::cleanup::follow_up::FollowUpArgs;
+use crate::cleanup::row::CleanupEntry;
 use crate::copy::cloud::show_verbs_of_run;
 use crate::copy::decide::read_plan;
 use crate::copy::options::{CopyArgs, CopyOptions};
@@ -44,7 +46,7 @@ pub struct Args {
     /// Carry out a plan that `hf2ms plan --out FILE` wrote
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "source", "destination", "to", "dest", "repo_type", "spaces_as", "revision", "all_revisions", "include", "exclude", "files_from", "min_size", "max_size", "changed_since", "keep_readme", "use_git", "chunk_size", "transport", "verify",
-        "prune", "max_delete", "private", "gated",
+        "prune", "max_delete", "private", "gated", "then",
     ])]
     plan: Option<PathBuf>,
     /// Print NDJSON and nothing else: one line an event, the report last
@@ -52,6 +54,8 @@ pub struct Args {
     pub json: bool,
     #[command(flatten)]
     pub(crate) copy: CopyArgs,
+    #[command(flatten)]
+    follow_up: FollowUpArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -68,6 +72,7 @@ Examples:
   hf2ms migrate org/big --containers 8 --chunk-size 100    8 workers, about 100 GB a chunk
   hf2ms migrate org/name --on docker --containers 4        locked-in containers on this machine
   hf2ms migrate org/big --on modal --max-cost 20 --detach  the cloud does it; see hf2ms attach
+  hf2ms migrate org/name --all-revisions --then cleanup    then deletes the source, by the rules of hf2ms cleanup
   hf2ms plan org/name --out plan.json && hf2ms migrate --plan plan.json";
 
 /// Copies the repo.
@@ -77,6 +82,7 @@ Examples:
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let began = Instant::now();
     let watch = args.copy.watch()?;
+    args.follow_up.fit()?;
     let (settings, runs) = (settings::load()?, Runs::new(&writable_state_dir()?));
     let revisions = args.revisions.scope();
     let shared = revisions == RevisionScope::All;
@@ -111,10 +117,22 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     match &result {
         RepoResult::One(CopyResult::Detached(run, _)) => show_verbs_of_run(run, screen),
         RepoResult::One(CopyResult::Skipped(reason)) => {
-            let source = args.source.unwrap_or_default();
-            return Err(not_skipped(hf2ms_hub::path::escape(&source), reason));
+            let source = args.source.as_deref().unwrap_or_default();
+            return Err(not_skipped(hf2ms_hub::path::escape(source), reason));
         }
         _ => (),
     }
-    Ok(result.exit())
+    let exit = result.exit();
+    match &args.source {
+        Some(source) if args.follow_up.removes() && exit == Exit::Done => {
+            let destination = args.destination.parse(&settings)?;
+            let route = Route::resolve(source, &destination, &args.route, &settings)?;
+            let name = source.clone();
+            let entries = [CleanupEntry { name, route }];
+            args.follow_up
+                .follow(&entries, (&settings, &runs), stop, screen)
+                .await
+        }
+        _ => Ok(exit),
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod attach;
 pub mod batch;
+pub mod cleanup;
 pub mod completions;
 pub mod demo;
 pub mod doctor;

@@ -83,6 +83,7 @@ fn cells(run: &RunRecord) -> Vec<String> {
         RunVerb::Migrate => "->",
         RunVerb::Mirror => "=>",
         RunVerb::Verify => "=?",
+        RunVerb::Cleanup => "-x",
     };
     let at = &run.destination;
     let revision = if at.revision == Revision::main_of(at.hub) {

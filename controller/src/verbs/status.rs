@@ -13,6 +13,7 @@ use crate::engine::remote::calls::{AT_ONCE, SubmittedCalls};
 use crate::mirror::report::MirrorReport;
 use crate::mirror::run_report::RunReport;
 use crate::runs::batches::RunOrBatch;
+use crate::runs::removal_report::RemovalReport;
 use crate::runs::report::{Report, Tally, table};
 use crate::runs::{JournalEntry, RunRecord, RunVerb, Runs, State};
 use crate::settings::{self, environment, state_dir};
@@ -79,6 +80,8 @@ pub struct StatusEvent<'a> {
     report: Option<&'a Report>,
     /// The report of a mirror that has ended.
     mirror_report: Option<&'a MirrorReport>,
+    /// The report of a removal that has ended.
+    removal_report: Option<&'a RemovalReport>,
 }
 
 /// Shows how far a run is until no process works on it.
@@ -93,6 +96,7 @@ async fn watch(record: &RunRecord, runs: &Runs, screen: &Screen) -> CliResult<()
                 progress: Some(&now),
                 report: None,
                 mirror_report: None,
+                removal_report: None,
             });
             if screen.has_bars() {
                 screen.bars().draw(bar, None, now);
@@ -124,6 +128,7 @@ async fn show(record: &RunRecord, runs: &Runs, screen: &Screen, stop: &Stop) {
         progress: progress.as_ref(),
         report: report.as_ref().and_then(RunReport::of_copy),
         mirror_report: report.as_ref().and_then(RunReport::of_mirror),
+        removal_report: report.as_ref().and_then(RunReport::of_removal),
     });
     screen.print(head(record));
     let reason = record.reason.as_ref();
@@ -140,6 +145,7 @@ async fn show(record: &RunRecord, runs: &Runs, screen: &Screen, stop: &Stop) {
                 .for_each(|progress| screen.print(progress_lines(progress, record.state, age)));
             screen.print(match record.verb {
                 RunVerb::Verify => verify_summary(record, &journal),
+                RunVerb::Cleanup => cleanup_summary(record, &journal),
                 RunVerb::Migrate | RunVerb::Mirror => tally_summary(&so_far, &journal),
             });
         }
@@ -346,6 +352,21 @@ fn verify_summary(run: &RunRecord, journal: &[JournalEntry]) -> String {
     let files = std::iter::once(labelled("files", files));
     let lines: Vec<String> = files.chain(verified(journal)).collect();
     lines.join("\n")
+}
+
+/// How far a removal is.
+fn cleanup_summary(run: &RunRecord, journal: &[JournalEntry]) -> String {
+    let files = labelled("files", format!("{}, {}", run.files, size(run.bytes)));
+    let asked = journal.iter().rev().find_map(|entry| match entry {
+        JournalEntry::Removing { removal, .. } => {
+            Some(format!("its hub was asked to {}", removal.verb()))
+        }
+        JournalEntry::Removed { removal } => Some(removal.done()),
+        JournalEntry::NotRemoved { .. } => Some("not removed".to_owned()),
+        _ => None,
+    });
+    let asked = asked.unwrap_or_else(|| "its hub was asked for nothing".to_owned());
+    format!("{files}\n{}", labelled("removal", asked))
 }
 
 fn verified(journal: &[JournalEntry]) -> Option<String> {

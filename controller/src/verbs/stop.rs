@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use hf2ms_worker::protocol::Exit;
-use rustix::process::{Pid, Signal, kill_process};
+use hf2ms_worker::signals::ask_to_stop;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -188,13 +188,12 @@ async fn cancel_all(record: &RunRecord, runs: &Runs) -> CliResult<()> {
     }
 }
 
-/// Sends SIGTERM to the process of a run or a batch, if there is one, and waits for its end.
+/// Asks the process of a run or a batch to stop, if there is one, and waits for its end.
 async fn end(id: &str, runs: &Runs) -> CliResult<()> {
     let Some(process) = runs.controller(id) else {
         return Ok(());
     };
-    let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
-    if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::TERM))
+    if let Err(error) = ask_to_stop(process)
         && runs.is_alive(id)
     {
         return Err(CliError::refused(format!(

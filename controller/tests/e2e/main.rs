@@ -9,6 +9,7 @@ mod at_once;
 mod back;
 mod backup_tags;
 mod batch;
+mod cleanup;
 mod commits;
 mod common;
 mod config;

@@ -26,6 +26,7 @@ pub(crate) const PROFILE: Profile = Profile {
         user: None,
     },
     token_page: None,
+    settings_page: None,
     members_page: None,
     permissions: None,
     client_login: None,

@@ -19,8 +19,8 @@ use super::transfer::Depth;
 use super::{pointer, tree};
 use crate::stream::range::{is_worth_asking, nothing};
 use crate::{
-    Account, Blob, BlobSource, ByteStream, Digest, Error, File, Gate, GitSha1, Kind, Listing, Repo,
-    RepoAt, RepoInfo, Result, Revision, Sha256, Source, Visibility,
+    Account, Blob, BlobSource, ByteStream, Digest, Error, File, FileCount, Gate, GitSha1, Kind,
+    Listing, Repo, RepoAt, RepoInfo, Result, Revision, Sha256, Source, Visibility,
 };
 
 /// The ref of the pinned commit in the temporary repository.
@@ -131,7 +131,7 @@ impl GitSource {
             visibility: Visibility::Private,
             gate: Gate::Untold,
             renamed: None,
-            files: None,
+            files: FileCount::Untold,
         })
     }
 
@@ -206,6 +206,13 @@ impl Repo for GitSource {
         match self.hub.describe().await {
             Err(error) if error.kind() == Kind::Locked => self.described().await,
             described => described,
+        }
+    }
+
+    async fn file_count(&self) -> Result<FileCount> {
+        match self.hub.file_count().await {
+            Err(error) if error.kind() == Kind::Locked => Ok(FileCount::Untold),
+            counted => counted,
         }
     }
 

@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::OFlags;
 use tempfile::TempDir;
+
+use crate::platform::{is_own, without_following};
 
 const PREFIX: &str = "hf2ms-git-";
 /// A file that is locked while its folder is in use.
@@ -117,21 +117,14 @@ fn sweep(all: &Path) {
 /// Whether the folder's process has ended: its lock is free. A folder without the file is about to get one. Other users may have put
 /// anything into a shared folder: only this user's folders and regular files count, and no open waits for a reader.
 fn is_abandoned(folder: &Path) -> bool {
-    let owner = rustix::process::getuid().as_raw();
     let is_own_folder =
-        fs::symlink_metadata(folder).is_ok_and(|about| about.is_dir() && about.uid() == owner);
-    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits();
-    let open = || {
-        File::options()
-            .write(true)
-            .custom_flags(i32::try_from(flags).unwrap_or(0))
-            .open(folder.join(ALIVE))
-    };
+        fs::symlink_metadata(folder).is_ok_and(|about| about.is_dir() && is_own(&about));
+    let open = || without_following(File::options().write(true)).open(folder.join(ALIVE));
     is_own_folder
         && open().is_ok_and(|alive| {
             let is_own_file = alive
                 .metadata()
-                .is_ok_and(|about| about.is_file() && about.uid() == owner);
+                .is_ok_and(|about| about.is_file() && is_own(&about));
             is_own_file
                 && !matches!(
                     alive.try_lock(),

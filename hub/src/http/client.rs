@@ -23,6 +23,7 @@ use super::response::Response;
 use super::storage_error::PlainErrorDecoder;
 use super::{tls, user_agent};
 use crate::error::{Error, Kind, Result};
+use crate::platform::unacknowledged_for;
 use crate::redact::Redactor;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -164,15 +165,6 @@ impl Http {
             .connected_within(options.unreached.filter(|_| is_new));
         attempts.run(|| self.attempt(&request)).await
     }
-}
-
-/// A connection ends when the other side acknowledges nothing for `stall`: the stall timeout does
-/// not see bytes that wait in the kernel.
-#[cfg_attr(not(target_os = "linux"), expect(unused_variables))]
-fn unacknowledged_for(stall: Duration, builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    #[cfg(target_os = "linux")]
-    let builder = builder.tcp_user_timeout(stall);
-    builder
 }
 
 /// GETs one document (a chunk, say) from a place that is no hub: no credentials, 64 MiB at most.

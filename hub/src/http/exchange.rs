@@ -113,7 +113,7 @@ impl Http {
         if let RequestBody::Bytes(bytes) = &request.body {
             builder = builder.body(bytes.clone());
         }
-        self.0.rate_limit.wait(&host(url)).await;
+        self.heed_wait(request, url, name).await?;
         let patience = request.patience.unwrap_or(self.0.options.stall);
         let sent = tokio::time::timeout(patience, builder.send()).await;
         let stalled = || stall::stalled(patience).unanswered_if(true);
@@ -122,6 +122,25 @@ impl Http {
             .map_err(|error| self.unsent(error, url, name))?;
         self.0.reached.store(true, Ordering::Relaxed);
         Ok(answer)
+    }
+
+    /// Waits as long as the host asks, if the request may.
+    async fn heed_wait(&self, request: &Request, url: &Url, name: &str) -> Result<()> {
+        let host = host(url);
+        match self.0.rate_limit.left(&host).filter(|_| !request.waits) {
+            Some(wait) => {
+                let message = format!(
+                    "{host} asks to wait {} s, and nothing was sent",
+                    wait.as_secs_f64().ceil()
+                );
+                let error = Error::new(Kind::RateLimited, message).of_request(name);
+                Err(error.with_retry_after(Some(wait)))
+            }
+            None => {
+                self.0.rate_limit.wait(&host).await;
+                Ok(())
+            }
+        }
     }
 
     pub(super) fn unsent(&self, error: reqwest::Error, url: &Url, name: &str) -> Error {

@@ -8,6 +8,7 @@ use reqwest::{ClientBuilder, NoProxy, Proxy, Url};
 
 use crate::error::{Error, Kind, Result};
 use crate::path::escape;
+use crate::platform::System;
 
 const SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
 
@@ -98,7 +99,7 @@ impl Proxies {
     /// can't be seen here.
     pub(crate) fn may_carry(&self, url: &Url) -> bool {
         let named = self.of_scheme(url.scheme()).is_some();
-        named || (cfg!(any(target_os = "macos", windows)) && self.all().next().is_none())
+        named || (System::THIS.has_proxy_settings() && self.all().next().is_none())
     }
 
     fn of_scheme(&self, scheme: &str) -> Option<&Named> {

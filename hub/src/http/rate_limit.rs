@@ -28,11 +28,16 @@ impl RateLimit {
         }
     }
 
+    /// What is left of the wait that the host asked for.
+    pub(crate) fn left(&self, host: &str) -> Option<Duration> {
+        self.waits.left(host, self.clock.now())
+    }
+
     /// Returns when the host may be asked again. Each caller waits longer than the host said, by a random part. So
     /// the requests of all workers don't arrive in the same instant.
     pub(crate) async fn wait(&self, host: &str) {
         loop {
-            let Some(wait) = self.waits.left(host, self.clock.now()) else {
+            let Some(wait) = self.left(host) else {
                 return;
             };
             let spread = self.policy.spread(wait, fastrand::f64());

@@ -28,6 +28,7 @@ pub struct Request {
     pub(crate) headers: HeaderMap,
     pub(crate) body: RequestBody,
     pub(crate) retried: bool,
+    pub(crate) waits: bool,
     pub(crate) signed: bool,
     pub(crate) of_file: bool,
     pub(crate) patience: Option<Duration>,
@@ -62,6 +63,7 @@ impl Request {
             headers: HeaderMap::new(),
             body: RequestBody::Empty,
             retried: true,
+            waits: true,
             signed: false,
             of_file: false,
             patience: None,
@@ -118,6 +120,12 @@ impl Request {
     /// Tried once: the caller knows how to find out what happened.
     pub fn once(mut self) -> Self {
         self.retried = false;
+        self
+    }
+
+    /// Sent now or not at all: while the host asks to wait it fails with [`Kind::RateLimited`], and nothing is sent.
+    pub fn without_waiting(mut self) -> Self {
+        self.waits = false;
         self
     }
 

@@ -2,11 +2,12 @@
 //!
 //! [`account`] asks whose token it is, [`list_repos`] lists an owner's repos, [`repo`] describes and creates a repo, [`tree`] lists
 //! its files, [`read`] opens them. [`paths`] asks about some of them. [`placement`] says where a file goes, [`commit`] writes, [`duplicate`] has
-//! the hub copy blobs between its repos, [`refs`] has branches and tags, [`space`] the SDK and the variables of a Space. [`api`] has the addresses, [`wire`] the JSON, [`errors`] decodes error answers and [`quota`]
+//! the hub copy blobs between its repos, [`refs`] has branches and tags, [`admin`] what an owner does with a whole repo, [`space`] the SDK and the variables of a Space. [`api`] has the addresses, [`wire`] the JSON, [`errors`] decodes error answers and [`quota`]
 //! reads how long to wait. Blobs go by [`crate::lfs`], or by [`xet`], which is the only way for blobs that storage serves no other
 //! way. Other servers with the same API are taken as they are (docs/self-hosted.md).
 
 mod account;
+mod admin;
 mod api;
 mod commit;
 mod duplicate;
@@ -42,9 +43,9 @@ use crate::http::{Http, HttpOptions};
 use crate::lfs::Lfs;
 use crate::{
     Account, Blob, BlobSource, BlobStore, BlobTransport, Body, ByteStream, Cards, Commit,
-    CommitLimits, Committer, Error, File, FileTimes, GateMode, Gates, Kind, Listing, Missing,
-    OwnerRepos, Placement, RefStore, Repo, RepoAt, RepoInfo, RepoKind, RepoPath, Result, Revision,
-    SeveralTransports, Sha256, Side, Spaces, Visibility,
+    CommitLimits, Committer, Error, File, FileCount, FileTimes, GateMode, Gates, Kind, Listing,
+    Missing, OwnerRepos, Placement, RefStore, Repo, RepoAdmin, RepoAt, RepoInfo, RepoKind,
+    RepoPath, Result, Revision, SeveralTransports, Sha256, Side, Spaces, Visibility,
 };
 
 /// A repo on Hugging Face, at a revision. Cheap to share; it keeps the addresses of blobs, where they are and where they go.
@@ -146,6 +147,10 @@ impl Repo for HuggingFaceRepo {
         tree::list(self).await
     }
 
+    async fn file_count(&self) -> Result<FileCount> {
+        repo::count_of(self, &self.at.revision).await
+    }
+
     async fn file_times(&self) -> Result<Option<FileTimes>> {
         tree::times(self).await.map(Some)
     }
@@ -155,6 +160,10 @@ impl Repo for HuggingFaceRepo {
     }
 
     fn ref_store(self: Arc<Self>) -> Option<Arc<dyn RefStore>> {
+        Some(self)
+    }
+
+    fn admin(self: Arc<Self>) -> Option<Arc<dyn RepoAdmin>> {
         Some(self)
     }
 

@@ -39,6 +39,7 @@ pub(crate) const PROFILE: Profile = Profile {
         user: Some("HF_USERNAME"),
     },
     token_page: Some("/settings/tokens"),
+    settings_page: Some("/settings"),
     // The path of an organisation's page, and the permissions' names in answers of `whoami-v2`, as other projects recorded them.
     members_page: Some("/organizations/{}/settings/members"),
     permissions: Some(PermissionNames {

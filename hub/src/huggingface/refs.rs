@@ -1,18 +1,26 @@
-//! Branches and tags. Facts: huggingface_hub 2.4.0, `hf_api.py` (`list_repo_refs`, `create_branch`, `delete_branch`, `create_tag`).
+//! Branches and tags. Facts: huggingface_hub 2.4.0, `hf_api.py` (`list_repo_refs`, `create_branch`, `delete_branch`, `create_tag`,
+//! `list_repo_commits`). The number of commits stands in a header, as the hub's client in JavaScript reads it (`countCommits`).
 
 use async_trait::async_trait;
+use reqwest::Url;
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 use super::HuggingFaceRepo;
 use super::api::escaped;
-use super::wire::{Refs as RefsAnswer, RefsEntry};
-use crate::http::Request;
+use super::tree::next_page;
+use super::wire::{Count, Refs as RefsAnswer, RefsEntry};
+use crate::http::{JsonResponse, Request};
 use crate::refs::{RefKind, Refs};
 use crate::repos::RefStore;
 use crate::{Error, Kind, Result, Revision};
 
 /// Refs of a repo with many thousands of branches.
 const LONGEST: u64 = 8 << 20;
+/// The most commits that the hub lists on a page.
+const A_PAGE: u64 = 1_000;
+/// More pages of commits are not counted.
+const MOST_PAGES: usize = 100;
 
 impl HuggingFaceRepo {
     /// The hub's own list.
@@ -24,12 +32,54 @@ impl HuggingFaceRepo {
             .value)
     }
 
+    /// A page of commits; only how many it has is kept.
+    async fn commits_page(&self, url: Url) -> Result<JsonResponse<Count>> {
+        self.ask(LONGEST, || Request::get(url.clone())).await
+    }
+
+    /// The commits on all pages; `None` where there are too many pages.
+    async fn commits_on_pages(&self, first: Url) -> Result<Option<u64>> {
+        let (mut next, mut commits) = (Some(first), 0);
+        for _ in 0..MOST_PAGES {
+            let Some(url) = next else {
+                return Ok(Some(commits));
+            };
+            let page = self.commits_page(url).await?;
+            commits += page.value.0;
+            next = next_page(&page, &self.http)?;
+        }
+        Ok(None)
+    }
+
+    async fn count_commits(&self, revision: &Revision) -> Result<Option<u64>> {
+        let path = format!("/commits/{}", escaped(revision.as_str()));
+        let page = self
+            .commits_page(self.api(&format!("{path}?limit=1"))?)
+            .await?;
+        match total_of(&page.headers) {
+            Some(total) => {
+                let has_more = next_page(&page, &self.http)?.is_some();
+                let least = page.value.0 + u64::from(has_more);
+                Ok((total >= least).then_some(total))
+            }
+            None => {
+                self.commits_on_pages(self.api(&format!("{path}?limit={A_PAGE}"))?)
+                    .await
+            }
+        }
+    }
+
     async fn make(&self, rest: &str, wanted: &Value) -> Result<()> {
         self.http
             .send(Request::post(self.api(rest)?).json(wanted)?)
             .await
             .map(drop)
     }
+}
+
+/// The number of all entries, of which an answer holds some.
+fn total_of(headers: &HeaderMap) -> Option<u64> {
+    headers.get("x-total-count")?.to_str().ok()?.parse().ok()
 }
 
 fn add(refs: &mut Refs, kind: RefKind, told: &[RefsEntry]) -> Result<()> {
@@ -49,6 +99,14 @@ impl RefStore for HuggingFaceRepo {
         add(&mut refs, RefKind::Branch, &told.branches)?;
         add(&mut refs, RefKind::Tag, &told.tags)?;
         Ok(refs.sorted())
+    }
+
+    /// Servers with the same API may have no such route, and count nothing.
+    async fn commit_count(&self, revision: &Revision) -> Result<Option<u64>> {
+        match self.count_commits(revision).await {
+            Err(error) if matches!(error.status(), Some(403 | 404 | 405 | 410 | 501)) => Ok(None),
+            counted => counted,
+        }
     }
 
     async fn make_branch(&self, name: &Revision, at: &Revision) -> Result<()> {
@@ -164,5 +222,56 @@ mod tests {
         repo.delete_branch(&revision("x"), &revision(COMMIT))
             .await
             .unwrap();
+    }
+
+    fn commits(count: usize, headers: &[(&str, &str)]) -> Reply {
+        let all = vec![json!({"id": COMMIT}); count];
+        Reply::new(200, headers, json!(all).to_string())
+    }
+
+    #[tokio::test]
+    async fn commits_are_counted_by_the_header_of_one_answer() {
+        let server = Server::scripted([commits(1, &[("X-Total-Count", "61")])]).await;
+        let count = repo(&server).commit_count(&revision("dev/x")).await;
+        assert_eq!(count.unwrap(), Some(61));
+        let line = "GET /api/datasets/org/name/commits/dev%2Fx?limit=1";
+        assert_eq!(server.lines(), [line]);
+    }
+
+    #[tokio::test]
+    async fn where_no_header_counts_the_pages_do() {
+        let next = "</api/datasets/org/name/commits/main?limit=1000&p=1>; rel=\"next\"";
+        let server = Server::scripted([
+            commits(1, &[]),
+            commits(3, &[("Link", next)]),
+            commits(2, &[]),
+        ])
+        .await;
+        let count = repo(&server).commit_count(&revision("main")).await;
+        assert_eq!(count.unwrap(), Some(5));
+    }
+
+    #[tokio::test]
+    async fn a_count_that_can_not_be_is_none() {
+        let next = (
+            "Link",
+            "</api/datasets/org/name/commits/main?p=1>; rel=\"next\"",
+        );
+        for reply in [
+            commits(2, &[("X-Total-Count", "1")]),
+            commits(1, &[("X-Total-Count", "1"), next]),
+            Reply::new(404, &[], ""),
+            Reply::new(403, &[], ""),
+        ] {
+            let server = Server::scripted([reply]).await;
+            let count = repo(&server).commit_count(&revision("main")).await;
+            assert_eq!(count.unwrap(), None);
+        }
+        let server = Server::answering(move |_| commits(1, &[next])).await;
+        let count = repo(&server).commit_count(&revision("main")).await;
+        assert_eq!(
+            (count.unwrap(), server.lines().len()),
+            (None, MOST_PAGES + 1)
+        );
     }
 }

@@ -3,15 +3,18 @@
 
 use serde_json::{Value, json};
 
-use super::wire::RepoAnswer;
+use super::wire::{Count, RepoAnswer};
 use super::{HuggingFaceRepo, quota};
 use crate::http::Request;
 use crate::{
-    Error, Gate, GateMode, Kind, Listing, RepoId, RepoInfo, RepoKind, Result, Revision, Visibility,
+    Error, FileCount, Gate, GateMode, Kind, Listing, RepoId, RepoInfo, RepoKind, Result, Revision,
+    Visibility,
 };
 
 /// A repo's description lists its files too: tens of megabytes for the largest.
 pub(super) const LONGEST: u64 = 256 << 20;
+/// From here on a description may leave files out (recorded).
+pub(super) const MOST_NAMES: usize = 50_000;
 
 /// The repo and the commit of its revision; an error when its files may not be read.
 pub(super) async fn describe(repo: &HuggingFaceRepo) -> Result<RepoInfo> {
@@ -32,14 +35,14 @@ pub(super) async fn describe(repo: &HuggingFaceRepo) -> Result<RepoInfo> {
     // What is not said to be public must not become so.
     let (visibility, renamed) = (
         seen_by(&told).unwrap_or(Visibility::Private),
-        renamed(repo, &told),
+        renamed(&repo.at.id, &told),
     );
     let gate = gate_of(&told);
     if gate != Gate::Open {
         knock(repo).await?;
     }
     Ok(RepoInfo {
-        files: told.siblings.map(|siblings| siblings.0),
+        files: counted(told.siblings),
         commit: Some(commit_of(told.sha)?),
         visibility,
         gate,
@@ -58,14 +61,23 @@ pub(super) async fn commit(repo: &HuggingFaceRepo) -> Result<Revision> {
     )
 }
 
-/// How many files a revision has, as its description counts them: all of them up to 50,000. `None` where it does not say.
-pub(super) async fn count_of(repo: &HuggingFaceRepo, revision: &Revision) -> Result<Option<u64>> {
+/// How many files a revision has, as its description counts them.
+pub(super) async fn count_of(repo: &HuggingFaceRepo, revision: &Revision) -> Result<FileCount> {
     let url = repo.api(&format!(
         "/revision/{}",
         super::api::escaped(revision.as_str())
     ))?;
     let told = repo.ask::<RepoAnswer>(LONGEST, || Request::get(url.clone()));
-    Ok(told.await?.value.siblings.map(|siblings| siblings.0))
+    Ok(counted(told.await?.value.siblings))
+}
+
+/// The names in a description: all of them below the limit from which on some may be left out.
+fn counted(siblings: Option<Count>) -> FileCount {
+    match siblings {
+        None => FileCount::Untold,
+        Some(Count(names)) if names < MOST_NAMES as u64 => FileCount::Exactly(names),
+        Some(Count(names)) => FileCount::AtLeast(names),
+    }
 }
 
 /// Who may see it, as far as it is said. A Space can be `protected`: then everyone sees its app, and nobody else its files.
@@ -86,9 +98,9 @@ fn gate_of(told: &RepoAnswer) -> Gate {
 }
 
 /// The repo's id of today: one that was renamed answers to its old name by a redirect (307, recorded at the real hub).
-pub(super) fn renamed(repo: &HuggingFaceRepo, told: &RepoAnswer) -> Option<RepoId> {
+pub(super) fn renamed(asked: &RepoId, told: &RepoAnswer) -> Option<RepoId> {
     let id: RepoId = told.id.as_deref()?.parse().ok()?;
-    (!id.to_string().eq_ignore_ascii_case(&repo.at.id.to_string())).then_some(id)
+    (!id.as_str().eq_ignore_ascii_case(asked.as_str())).then_some(id)
 }
 
 /// Asks whether a gated repo lets this token in: its listing would be answered, its files not.
@@ -122,7 +134,7 @@ pub(super) async fn look_up(repo: &HuggingFaceRepo) -> Result<Option<RepoInfo>> 
     // Where nothing is said, the repo counts as public: the careful reading for whoever brings something private.
     let (visibility, renamed) = (
         seen_by(&told).unwrap_or(Visibility::Public),
-        renamed(repo, &told),
+        renamed(&repo.at.id, &told),
     );
     let gate = gate_of(&told);
     Ok(Some(RepoInfo {
@@ -130,7 +142,7 @@ pub(super) async fn look_up(repo: &HuggingFaceRepo) -> Result<Option<RepoInfo>> 
         visibility,
         gate,
         renamed,
-        files: None,
+        files: FileCount::Untold,
     }))
 }
 
@@ -366,8 +378,8 @@ mod tests {
         let server =
             Server::scripted([described(named), described(json!({"siblings": null}))]).await;
         let repo = repo(&server);
-        assert_eq!(repo.describe().await.unwrap().files, Some(2));
-        assert_eq!(repo.describe().await.unwrap().files, None);
+        assert_eq!(repo.describe().await.unwrap().files, FileCount::Exactly(2));
+        assert_eq!(repo.describe().await.unwrap().files, FileCount::Untold);
     }
 
     #[tokio::test]

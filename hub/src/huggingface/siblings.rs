@@ -8,14 +8,12 @@ use serde_json::Value;
 use super::HuggingFaceRepo;
 use super::api::escaped;
 use super::entries::Walk;
-use super::repo::LONGEST;
+use super::repo::{LONGEST, MOST_NAMES};
 use crate::http::Request;
 use crate::{Error, Kind, Listing, Result, Revision};
 
 /// Names in one question (the hub's own limit).
 const A_CALL: usize = 500;
-/// From here on the description may leave files out.
-const MOST_NAMES: usize = 50_000;
 
 #[derive(Deserialize)]
 struct Described {

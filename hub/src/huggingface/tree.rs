@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::entries::Walk;
 use super::{HuggingFaceRepo, siblings};
 use crate::http::{Http, JsonResponse, Origin, Request, address_of};
-use crate::{Error, FileTimes, Kind, Listing, Result, Revision};
+use crate::{Error, FileCount, FileTimes, Kind, Listing, Result, Revision};
 
 /// A page of 1,000 entries has about 1 MiB.
 const LONGEST_PAGE: u64 = 32 << 20;
@@ -85,11 +85,11 @@ async fn walk(
 /// [`Kind::Refused`] where it tells more, or nothing.
 async fn check_count(repo: &HuggingFaceRepo, revision: &Revision, listing: &Listing) -> Result<()> {
     match super::repo::count_of(repo, revision).await? {
-        Some(count) => listing.check_count(count),
-        None => Err(Error::new(
+        FileCount::Untold => Err(Error::new(
             Kind::Refused,
             "the listing ends with a full page, and the hub does not say how many files there are",
         )),
+        count => listing.check_count(count),
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) const PROFILE: Profile = Profile {
         user: None,
     },
     token_page: Some("/my/myaccesstoken"),
+    // A maintainer names the page (issue 1341 of modelscope/modelscope); its path was not seen.
+    settings_page: Some("/settings"),
     members_page: None,
     permissions: None,
     client_login: None,

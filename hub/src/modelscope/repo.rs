@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use super::ModelScopeRepo;
 use crate::http::Request;
-use crate::{Account, Error, Gate, GateMode, Kind, RepoInfo, RepoKind, Result, Visibility};
+use crate::{
+    Account, Error, FileCount, Gate, GateMode, Kind, RepoInfo, RepoKind, Result, Visibility,
+};
 
 /// The licence a new repo is given. The hub wants one (modelscope-hub 0.5.1 sends `Apache-2.0` unless told);
 /// `Other` is on its list (`constants.py`, `License`) and claims nothing about files that aren't ours. The
@@ -66,7 +68,7 @@ impl ModelScopeRepo {
                 visibility: visibility_of(&info),
                 gate: gate_of(&info),
                 renamed: None,
-                files: None,
+                files: FileCount::Untold,
             })),
             Ok(_) => Err(Error::new(
                 Kind::Refused,

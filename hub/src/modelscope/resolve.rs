@@ -8,7 +8,7 @@ use super::ModelScopeRepo;
 use super::repo::{gate_of, said_visibility};
 use crate::git::Advertisement;
 use crate::http::{Request, user_agent};
-use crate::{Kind, RepoInfo, RepoKind, Result, Revision, Visibility};
+use crate::{FileCount, Kind, RepoInfo, RepoKind, Result, Revision, Visibility};
 
 /// Refs of a repo with many thousands of branches.
 const LONGEST: u64 = 8 << 20;
@@ -27,7 +27,7 @@ impl ModelScopeRepo {
             visibility,
             gate: gate_of(&info),
             renamed: None,
-            files: None,
+            files: FileCount::Untold,
         })
     }
 

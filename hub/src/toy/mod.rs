@@ -21,8 +21,8 @@ use crate::http::{Http, HttpOptions, PlainErrorDecoder, Request};
 use crate::stream::range::{checked, is_worth_asking, nothing, part};
 use crate::{
     Account, Action, Blob, BlobSource, BlobStore, Body, ByteStream, Commit, CommitLimits,
-    Committer, Content, Digest, Error, File, Gate, Kind, Listed, Listing, Missing, Placement, Repo,
-    RepoInfo, RepoPath, Result, Revision, Sha256, Side, Visibility,
+    Committer, Content, Digest, Error, File, FileCount, Gate, Kind, Listed, Listing, Missing,
+    Placement, Repo, RepoInfo, RepoPath, Result, Revision, Sha256, Side, Visibility,
 };
 
 /// Bytes of the longest answer that is read.
@@ -88,7 +88,7 @@ impl RepoAnswer {
             visibility,
             gate: Gate::Open,
             renamed: None,
-            files: None,
+            files: FileCount::Untold,
         })
     }
 

@@ -32,6 +32,7 @@ pub(crate) const PROFILE: Profile = Profile {
         user: None,
     },
     token_page: Some("/tokens"),
+    settings_page: None,
     members_page: None,
     permissions: None,
     client_login: None,

@@ -10,9 +10,9 @@ use hf2ms_hub::git::GitLimits;
 use hf2ms_hub::http::HttpOptions;
 use hf2ms_hub::http::retry::RetryPolicy;
 use hf2ms_hub::{
-    BlobTransport, ByteStream, Destination, Hub, RefStore, RepoAt, RepoKind, Result, Source,
-    Spaces, Token, open_destination, open_destination_over, open_ref_store, open_source,
-    open_source_by_git, open_source_over, open_space,
+    BlobTransport, ByteStream, Destination, Hub, RefStore, RepoAdmin, RepoAt, RepoKind, Result,
+    Source, Spaces, Token, open_admin, open_destination, open_destination_over, open_ref_store,
+    open_source, open_source_by_git, open_source_over, open_space,
 };
 use hf2ms_sandbox::{HAS_XET, Running, Sandbox};
 use serde_json::{Value, json};
@@ -279,6 +279,12 @@ impl World {
     /// The same, by alice.
     pub fn spaces(&self) -> Arc<dyn Spaces> {
         self.spaces_of(self.side.alice())
+    }
+
+    /// `alice/repo` as its owner sees the whole of it, by this token.
+    pub fn admin_of(&self, token: &str) -> Arc<dyn RepoAdmin> {
+        let side = self.opened("alice/repo", self.main(), Some(token));
+        open_admin(&side, quick()).unwrap().unwrap()
     }
 
     /// The branches and tags of `alice/repo`.

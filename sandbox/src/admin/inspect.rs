@@ -1,12 +1,14 @@
 //! What the hubs really hold: repos and blobs, as no client of theirs is told.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Outcome, Which, bad, named};
 use crate::call::Call;
+use crate::clock;
 use crate::digest::Digest;
 use crate::repo::Repo;
 use crate::tree::File;
@@ -84,6 +86,14 @@ pub fn repos(world: &World, call: &Call) -> Outcome {
         json!({"kind": repo.kind, "id": repo.id, "private": !state.is_public(), "visibility": state.visibility, "commits": state.log.len()})
     };
     Ok(which.of(world).repos().iter().map(about).collect())
+}
+
+/// `GET /deletions?hub=`.
+pub fn deletions(world: &World, call: &Call) -> Outcome {
+    let which: Which =
+        serde_json::from_value(call.param("hub").unwrap_or("hf").into()).map_err(bad)?;
+    let about = |(at, repo): &(SystemTime, Arc<Repo>)| json!({"kind": repo.kind, "id": repo.id, "at_us": clock::micros(*at)});
+    Ok(which.of(world).deletions().iter().map(about).collect())
 }
 
 /// A blob to lose.

@@ -4,17 +4,18 @@ pub mod inspect;
 pub mod seed;
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
-use axum::http::Response;
+use axum::http::{Request, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::answer::json as json_answer;
-use crate::call::Call;
+use crate::call::{Call, Origin};
 use crate::faults::Rule;
 use crate::hub::Hub;
-use crate::repo::{Kind, Repo, Visibility};
+use crate::repo::{Kind, Repo, Thread, Visibility};
 use crate::world::World;
 
 /// What a handler says: JSON, or a status and why.
@@ -48,6 +49,21 @@ pub async fn handle(world: &Arc<World>, call: Call) -> Response<Body> {
     }
 }
 
+/// Does what this request says, in the middle of another one.
+pub async fn act(world: &Arc<World>, method: &str, path: &str, body: &Value) {
+    let request = Request::builder().method(method).uri(path);
+    match request.body(Body::from(body.to_string())) {
+        Ok(request) => {
+            let (parts, body) = request.into_parts();
+            let call = Call::new(Origin::Admin, parts, body, Duration::ZERO);
+            if let Err((_, why)) = answer(world, call).await {
+                tracing::warn!("meanwhile: {why}");
+            }
+        }
+        Err(why) => tracing::warn!("meanwhile: {why}"),
+    }
+}
+
 fn bad(why: impl ToString) -> (u16, String) {
     (400, why.to_string())
 }
@@ -57,6 +73,7 @@ async fn answer(world: &Arc<World>, mut call: Call) -> Outcome {
         ("POST", "/seed") => seed::seed(world, call.json().await.map_err(bad)?).await,
         ("GET", "/repo") => inspect::repo(world, call).await,
         ("GET", "/repos") => inspect::repos(world, &call),
+        ("GET", "/deletions") => inspect::deletions(world, &call),
         ("POST", "/repo") => flags(world, call.json().await.map_err(bad)?),
         ("DELETE", "/repo") => delete(world, &call),
         ("POST", "/blob/remove") => inspect::remove_blob(world, call.json().await.map_err(bad)?),
@@ -133,6 +150,11 @@ struct Flags {
     disabled: Option<bool>,
     storage_locked: Option<Value>,
     region: Option<String>,
+    likes: Option<u64>,
+    #[serde(default)]
+    discussions: usize,
+    #[serde(default)]
+    pull_requests: usize,
 }
 
 fn flags(world: &World, flags: Flags) -> Outcome {
@@ -161,7 +183,21 @@ fn flags(world: &World, flags: Flags) -> Outcome {
         state.storage_locked = switch(locked, "patterns");
     }
     state.region = flags.region.or(state.region.take());
+    state.likes = flags.likes.unwrap_or(state.likes);
+    let begun =
+        |is_pull_request, count| (0..count).map(move |number| thread(is_pull_request, number));
+    state.threads.extend(begun(false, flags.discussions));
+    state.threads.extend(begun(true, flags.pull_requests));
     Ok(json!({}))
+}
+
+/// Each other one is closed.
+fn thread(is_pull_request: bool, number: usize) -> Thread {
+    Thread {
+        is_pull_request,
+        is_open: number.is_multiple_of(2),
+        date: SystemTime::now(),
+    }
 }
 
 /// `false` and `null` for off, `true` for the usual way of being on, a text for another.

@@ -192,7 +192,7 @@ fn plant(world: &World, seed: Seed) -> Outcome {
             SystemTime::UNIX_EPOCH + Duration::from_secs(date.as_second().unsigned_abs())
         }
     };
-    let commit = apply_at(date, &mut state, &repo.id, (branch, message), changes);
+    let commit = apply_at(date, &mut state, &repo.first_id, (branch, message), changes);
     state
         .branches
         .extend(seed.branches.into_iter().map(|name| (name, commit.id)));

@@ -5,10 +5,12 @@ pub mod bodies;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::clock;
 use crate::sync::Guarded;
 
 /// One thing that goes wrong. Offsets are into the body of a response, or of a request that uploads.
@@ -155,6 +157,16 @@ pub enum Kind {
         /// What they commit, as in `POST /seed`.
         files: Value,
     },
+    /// Something else is changed first, by a request of the admin.
+    Meanwhile {
+        /// Its method.
+        method: String,
+        /// Its path and query.
+        path: String,
+        /// Its body.
+        #[serde(default)]
+        body: Value,
+    },
 }
 
 /// ModelScope's code and message.
@@ -198,6 +210,8 @@ struct Armed {
     rule: Rule,
     seen: u64,
     fired: u64,
+    /// When it fired last.
+    at: Option<SystemTime>,
 }
 
 /// The rules in force.
@@ -216,6 +230,7 @@ impl Faults {
             rule,
             seen: 0,
             fired: 0,
+            at: None,
         });
         *last
     }
@@ -230,7 +245,7 @@ impl Faults {
 
     /// The rules with how often each fired, as JSON.
     pub fn listed(&self) -> Value {
-        let of = |armed: &Armed| json!({"id": armed.id, "rule": armed.rule, "seen": armed.seen, "fired": armed.fired});
+        let of = |armed: &Armed| json!({"id": armed.id, "rule": armed.rule, "seen": armed.seen, "fired": armed.fired, "at_us": armed.at.map(clock::micros)});
         self.armed.guarded().1.iter().map(of).collect()
     }
 
@@ -266,6 +281,7 @@ impl Armed {
             return None;
         }
         self.fired += 1;
+        self.at = Some(SystemTime::now());
         Some(rule.kind.clone())
     }
 }

@@ -29,7 +29,7 @@ pub async fn up_to_date(hub: &Hub, repo: &Repo) -> io::Result<PathBuf> {
         None => Bare::make(hub.store.fresh_folder("git")?, hub.branch)?,
     };
     let store = hub.store.clone();
-    let id = repo.id.clone();
+    let id = repo.first_id.clone();
     let grown = tokio::task::spawn_blocking(move || {
         there.grow(&store, &commits, &id)?;
         std::fs::write(there.folder.join("packed-refs"), refs)?;

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
+use axum::http::Response;
 use serde_json::json;
 
 use crate::accounts::{Account, Caller, Site};
-use crate::answer::{Refusal, json as json_answer, settle, with};
+use crate::answer::{Refusal, empty, json as json_answer, settle, with};
 use crate::call::Call;
 use crate::repo::{Commit, Kind, Repo};
 use crate::world::World;
@@ -97,6 +99,11 @@ pub fn repo(world: &World, caller: Caller, (kind, id): (Kind, &str)) -> Result<A
     }
     drop(state);
     Ok(repo)
+}
+
+/// The repo that had this id has another one now: the same request, there (307, as recorded).
+pub fn moved(call: &Call, from: &str, to: &str) -> Response<Body> {
+    with(empty(307), "location", &call.target.replacen(from, to, 1))
 }
 
 /// Refuses while the storage of the repo's owner is locked.

@@ -106,7 +106,7 @@ pub async fn commit(
             ));
         }
         let message = format!("{}\n{}", header.summary, header.description);
-        apply(&mut state, &repo.id, branch, message.trim(), changes)
+        apply(&mut state, &repo.first_id, branch, message.trim(), changes)
     };
     let url = format!(
         "{}/{}{}/commit/{}",

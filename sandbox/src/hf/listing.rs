@@ -1,5 +1,7 @@
 //! Hugging Face's listings: of a repo's files and of an owner's repos, page by page.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -52,6 +54,46 @@ pub fn tree(world: &World, call: &Call, repo: &Repo, revision: &str, path: &str)
     } else {
         response
     })
+}
+
+/// Commits of a page, unless it is asked for otherwise.
+const COMMITS_A_PAGE: usize = 50;
+
+/// `GET /api/T/{id}/commits/{rev}`, newest first. Pages are numbered from 0, and `X-Total-Count` is of all.
+pub fn commits(world: &World, call: &Call, repo: &Repo, revision: &str) -> Answer {
+    let head = access::revision(repo, revision)?;
+    let size = call.number("limit").unwrap_or(COMMITS_A_PAGE);
+    if !(1..=1000).contains(&size) {
+        return Err(access::bad_request("Invalid limit for commits"));
+    }
+    let state = repo.state();
+    let parent = |commit: &Arc<Commit>| state.resolve(&commit.parent?.to_string());
+    let all: Vec<Arc<Commit>> = std::iter::successors(Some(head), parent).collect();
+    let page = call.number("p").unwrap_or(0);
+    let told = all.iter().skip(page * size).take(size);
+    let is_formatted = call.query.iter().any(|(_, value)| value == "formatted");
+    let told = told.map(|commit| about_commit(repo, commit, is_formatted));
+    let response = json_answer(200, &told.collect());
+    let response = with(response, "x-total-count", &all.len().to_string());
+    if (page + 1) * size >= all.len() {
+        return Ok(response);
+    }
+    let (base, path) = (world.named(call.origin), &call.path);
+    let link = format!("<{base}{path}?limit={size}&p={}>; rel=\"next\"", page + 1);
+    Ok(with(response, "link", &link))
+}
+
+fn about_commit(repo: &Repo, commit: &Commit, is_formatted: bool) -> Value {
+    let (title, message) = commit
+        .message
+        .split_once('\n')
+        .unwrap_or((&commit.message, ""));
+    let message = message.trim();
+    let mut about = json!({"id": commit.id, "title": title, "message": message, "authors": [{"user": repo.owner()}], "date": clock::iso(commit.date)});
+    if is_formatted {
+        about["formatted"] = json!({"title": title, "message": message});
+    }
+    about
 }
 
 /// The offset a cursor stands for.

@@ -2,6 +2,7 @@
 
 mod access;
 mod commit;
+mod community;
 mod duplicate;
 pub mod lfs;
 mod limits;
@@ -38,6 +39,8 @@ pub enum Route {
     Create,
     /// An end to a repo.
     Delete,
+    /// Another id for a repo.
+    Move,
     /// Repos of an owner.
     List(Kind),
     /// An upload in parts is whole.
@@ -60,6 +63,8 @@ pub enum Verb {
     Refs,
     /// What is at these paths?
     PathsInfo { revision: String },
+    /// What do people say of it?
+    Discussions,
     /// What commits are there?
     Commits { revision: String },
     /// Where is this file?
@@ -102,6 +107,7 @@ impl Route {
             Self::ValidateYaml => "hf.validate_yaml",
             Self::Create => "hf.create",
             Self::Delete => "hf.delete",
+            Self::Move => "hf.move",
             Self::List(_) => "hf.list",
             Self::Complete(_) => "hf.lfs_complete",
             Self::Unknown => "hf.unknown",
@@ -111,6 +117,7 @@ impl Route {
                 Verb::Tree { .. } => "hf.tree",
                 Verb::Refs => "hf.refs",
                 Verb::PathsInfo { .. } => "hf.paths_info",
+                Verb::Discussions => "hf.discussions",
                 Verb::Commits { .. } => "hf.commits",
                 Verb::Resolve { .. } => "hf.resolve",
                 Verb::ResolveCache { .. } => "hf.resolve_cache",
@@ -141,6 +148,7 @@ pub fn route(call: &Call) -> Route {
         ["api", "validate-yaml"] => Route::ValidateYaml,
         ["api", "repos", "create"] => Route::Create,
         ["api", "repos", "delete"] => Route::Delete,
+        ["api", "repos", "move"] => Route::Move,
         ["api", "complete_multipart", upload] => Route::Complete((*upload).to_owned()),
         [
             "api",
@@ -186,6 +194,7 @@ fn api_verb(rest: &[&str]) -> Option<Verb> {
         ["paths-info", revision] => Verb::PathsInfo {
             revision: (*revision).to_owned(),
         },
+        ["discussions"] => Verb::Discussions,
         ["commits", revision] => Verb::Commits {
             revision: (*revision).to_owned(),
         },
@@ -274,6 +283,7 @@ async fn answer(world: &Arc<World>, call: Call, route: Route, caller: Caller) ->
         Route::ValidateYaml => write::validate_yaml(call).await,
         Route::Create => write::create(world, call, caller).await,
         Route::Delete => write::delete(world, call, caller).await,
+        Route::Move => write::rename(world, call, caller).await,
         Route::List(kind) => listing::repos(world, &call, caller, kind),
         Route::Complete(upload) => lfs::complete(world, call, &upload).await,
         Route::Repo(kind, id, verb) => about_repo(world, call, caller, (kind, &id), verb).await,
@@ -323,6 +333,10 @@ async fn about_repo(
     place: (Kind, &str),
     verb: Verb,
 ) -> Answer {
+    if let Some(id) = world.hf.moved_to(place.0, place.1) {
+        access::repo(world, caller, (place.0, &id))?;
+        return Ok(access::moved(&call, place.1, &id));
+    }
     let repo = access::repo(world, caller, place)?;
     ready(world, &repo, &verb).await?;
     match verb {
@@ -331,7 +345,8 @@ async fn about_repo(
         Verb::Tree { revision, path } => listing::tree(world, &call, &repo, &revision, &path),
         Verb::Refs => read::refs(&repo, &call),
         Verb::PathsInfo { revision } => listing::paths_info(world, call, &repo, &revision).await,
-        Verb::Commits { revision } => read::commits(&repo, &revision),
+        Verb::Discussions => community::discussions(&repo, &call),
+        Verb::Commits { revision } => listing::commits(world, &call, &repo, &revision),
         Verb::Resolve { revision, path } => {
             resolve::file(world, &call, caller, &repo, &revision, &path)
         }

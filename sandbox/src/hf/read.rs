@@ -101,7 +101,7 @@ pub fn summary(repo: &Repo, state: &State, commit: Option<&Arc<Commit>>) -> Valu
         "disabled": state.disabled,
         "tags": [],
         "downloads": 0,
-        "likes": 0,
+        "likes": state.likes,
     });
     if repo.kind == Kind::Space {
         about["sdk"] = state.sdk.clone().into();
@@ -138,20 +138,4 @@ pub fn refs(repo: &Repo, call: &Call) -> Answer {
         refs["pullRequests"] = json!([]);
     }
     Ok(json_answer(200, &refs))
-}
-
-/// `GET /api/T/{id}/commits/{rev}`, newest first.
-pub fn commits(repo: &Repo, revision: &str) -> Answer {
-    let head = access::revision(repo, revision)?;
-    let state = repo.state();
-    let up_to = state
-        .log
-        .iter()
-        .position(|commit| commit.id == head.id)
-        .map_or(0, |at| at + 1);
-    let commits = state.log[..up_to].iter().rev().map(|commit| {
-        let (title, message) = commit.message.split_once('\n').unwrap_or((&commit.message, ""));
-        json!({"id": commit.id, "title": title, "message": message.trim(), "authors": [{"user": repo.owner()}], "date": clock::iso(commit.date)})
-    });
-    Ok(json_answer(200, &commits.collect()))
 }

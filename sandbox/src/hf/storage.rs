@@ -189,7 +189,7 @@ async fn put_part(world: &Arc<World>, mut call: Call, upload: &str, number: &str
             return Err(incomplete(std::io::ErrorKind::InvalidData.into()));
         }
         if let Some(out) = &out {
-            std::os::unix::fs::FileExt::write_all_at(out, &frame, offset + written)
+            crate::platform::write_all_at(out, &frame, offset + written)
                 .map_err(|error| broken(&error))?;
         }
         written += frame.len() as u64;

@@ -97,6 +97,42 @@ pub async fn delete(world: &World, mut call: Call, caller: Caller) -> Answer {
     Ok(empty(200))
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Move {
+    from_repo: String,
+    to_repo: String,
+    #[serde(rename = "type")]
+    kind: Kind,
+}
+
+/// `POST /api/repos/move`. A repo that is there already is named in these words (tests of huggingface_hub); the status was not seen.
+pub async fn rename(world: &World, mut call: Call, caller: Caller) -> Answer {
+    let Move {
+        from_repo,
+        to_repo,
+        kind,
+    } = call
+        .json()
+        .await
+        .map_err(|error| access::bad_request(&error))?;
+    let repo = access::repo(world, caller, (kind, &from_repo))?;
+    access::repo_writer(&repo, caller)?;
+    let Some((namespace, name)) = to_repo.split_once('/') else {
+        return Err(access::bad_request("Invalid repo name"));
+    };
+    if name.is_empty() || name.contains('/') {
+        return Err(access::bad_request("Invalid repo name"));
+    }
+    access::creator(caller, namespace, kind)?;
+    if world.hf.rename(kind, &from_repo, &to_repo) {
+        return Ok(empty(200));
+    }
+    let kind = format!("{kind:?}").to_lowercase();
+    let words = format!("A {kind} repository called `{to_repo}` already exists");
+    Err(access::refused(409, None, &words))
+}
+
 /// `PUT /api/T/{id}/settings`.
 pub async fn settings(mut call: Call, caller: Caller, repo: &Repo) -> Answer {
     access::repo_writer(repo, caller)?;

@@ -101,7 +101,7 @@ pub async fn commit(
     }
     let made = apply(
         &mut state,
-        &repo.id,
+        &repo.first_id,
         branch,
         &wanted.commit_message,
         changes,

@@ -7,9 +7,8 @@ use hf2ms_worker::events::Events;
 use hf2ms_worker::job::Lifeline;
 use hf2ms_worker::protocol::{Event, Exit, Notice};
 use hf2ms_worker::settings::Settings;
-use hf2ms_worker::signals::StopSignals;
+use hf2ms_worker::signals::{StopSignal, StopSignals};
 use hf2ms_worker::transfer::bandwidth::BandwidthLimit;
-use tokio::signal::unix::SignalKind;
 
 /// Runs a verb until it ends, a signal comes, or the lifeline is cut; the receipt is the last event in any case. The waits that
 /// the controller tells of are kept meanwhile.
@@ -55,7 +54,7 @@ fn take(notice: &Notice, http: &HttpOptions, bandwidth: &BandwidthLimit) {
 
 /// Returns at SIGTERM or SIGINT, unless they were ignored at the start.
 pub(super) async fn signalled() {
-    match StopSignals::listen(&[SignalKind::terminate(), SignalKind::interrupt()]) {
+    match StopSignals::listen(&[StopSignal::Terminate, StopSignal::Interrupt]) {
         Ok(mut signals) => signals.next().await,
         Err(_) => std::future::pending().await,
     }

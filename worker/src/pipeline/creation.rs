@@ -293,6 +293,7 @@ pub fn check_not_exposed(
 #[cfg(test)]
 mod tests {
     use Visibility::{Private, Public};
+    use hf2ms_hub::FileCount;
 
     use super::*;
     use crate::testing::FakeDestination;
@@ -423,7 +424,7 @@ mod tests {
                 visibility: Public,
                 gate,
                 renamed: None,
-                files: None,
+                files: FileCount::Untold,
             };
             let asked = VisibilityRequest {
                 visibility,

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use hf2ms_hub::{Error, FileTimes, Gate, Kind, Listing, RepoAt, RepoInfo, Revision, Source};
+use hf2ms_hub::{
+    Error, FileCount, FileTimes, Gate, Kind, Listing, RepoAt, RepoInfo, Revision, Source,
+};
 
 use crate::context::open_source_by;
 use crate::plan::GitFiles;
@@ -24,6 +26,8 @@ pub struct PinnedSource {
     pub git_files: GitFiles,
     /// Lines for the user about how the source is read.
     pub warnings: Vec<String>,
+    /// How many files the hub counts at this commit; `None` where it was not asked yet.
+    count: Option<FileCount>,
     /// The line about a copy that is private since the source is gated and its gate is not kept.
     pub gate_warning: Option<String>,
     hub: Arc<dyn Source>,
@@ -107,6 +111,7 @@ impl PinnedSource {
         Ok(Self {
             asked: at.revision,
             at: pinned,
+            count: Some(info.files),
             info,
             transport,
             git_files: GitFiles::default(),
@@ -116,7 +121,8 @@ impl PinnedSource {
         })
     }
 
-    /// The same repo at another commit, which `asked` names; nothing of it is listed yet.
+    /// The same repo at another commit, which `asked` names; nothing of it is listed yet. Its files are counted when it is listed, by one
+    /// more request.
     ///
     /// # Errors
     /// What opening a source fails with.
@@ -133,9 +139,10 @@ impl PinnedSource {
         Ok(Self {
             asked: asked.clone(),
             info: RepoInfo {
-                files: None,
+                files: FileCount::Untold,
                 ..self.info.clone()
             },
+            count: self.count.filter(|_| *commit == self.at.revision),
             transport: self.transport,
             git_files: GitFiles::default(),
             warnings: Vec::new(),
@@ -167,7 +174,8 @@ impl PinnedSource {
     /// # Errors
     /// What the hub fails with; [`Kind::Refused`] where its description counts more files than are listed.
     pub async fn list(&mut self, settings: &Settings) -> Result<Listing, Error> {
-        let listing = match self.hub.list().await {
+        let (listed, counted) = tokio::join!(self.hub.list(), self.counted());
+        let listing = match listed {
             Err(lock) if lock.kind() == Kind::Locked && self.transport != Transport::Git => {
                 self.warnings.push(read_by_git(&self.at, &lock));
                 self.transport = Transport::Git;
@@ -177,11 +185,27 @@ impl PinnedSource {
             }
             listed => listed?,
         };
-        if let Some(count) = self.info.files {
-            listing.check_count(count)?;
-        }
+        let count = counted?;
+        listing.check_count(count)?;
+        self.count = Some(count);
         self.git_files = GitFiles::of(&listing);
         Ok(listing)
+    }
+
+    async fn counted(&self) -> Result<FileCount, Error> {
+        match self.count {
+            Some(count) => Ok(count),
+            None => match self.hub.file_count().await {
+                // Git lists the commit then, and the API counts nothing.
+                Err(lock) if lock.kind() == Kind::Locked => Ok(FileCount::Untold),
+                counted => counted,
+            },
+        }
+    }
+
+    /// The count that the listing of this commit was held against.
+    pub fn file_count(&self) -> FileCount {
+        self.count.unwrap_or_default()
     }
 
     /// When each file was changed last; `None` where the hub does not tell, or the source is read by Git.

@@ -1,7 +1,9 @@
 //! What hubs in memory say of themselves.
 
 use async_trait::async_trait;
-use hf2ms_hub::{Account, Cards, Committer, Gate, GateMode, Gates, RepoInfo, Result, Visibility};
+use hf2ms_hub::{
+    Account, Cards, Committer, FileCount, Gate, GateMode, Gates, RepoInfo, Result, Visibility,
+};
 
 use super::FakeDestination;
 
@@ -19,7 +21,7 @@ pub(super) fn info(visibility: Visibility) -> RepoInfo {
         visibility,
         gate: Gate::Open,
         renamed: None,
-        files: None,
+        files: FileCount::Untold,
     }
 }
 

@@ -11,7 +11,7 @@ pub mod options;
 
 use std::collections::BTreeMap;
 
-use hf2ms_hub::{Refused, RepoPath, Revision, Sha256};
+use hf2ms_hub::{FileCount, Refused, RepoPath, Revision, Sha256};
 use hf2ms_worker::pipeline::creation::VisibilityRequest;
 use hf2ms_worker::pipeline::planning::Trust;
 use hf2ms_worker::plan::{DigestCache, Plan};
@@ -41,6 +41,8 @@ pub struct VerifiedCopy {
     pub plan: Plan,
     /// What was found, and where the destination stood.
     pub found: Verification,
+    /// How many files the source's hub counts at its commit. The listing has as many; without a count a short one is not noticed.
+    pub source_count: FileCount,
     /// The SHA-256 of each equal file at the destination, as far as it is known; of all, if they were asked for.
     pub sha256: BTreeMap<RepoPath, Sha256>,
     /// The id of the run.
@@ -120,6 +122,7 @@ pub async fn verify_pair(
     options: &VerifyOptions<'_>,
     screen: &Screen,
 ) -> CliResult<VerifiedCopy> {
+    let source_count = sides.source.repo.file_count();
     let (plan, destination) = compare_listings(sides, route, options).await?;
     plan.warnings
         .iter()
@@ -145,6 +148,7 @@ pub async fn verify_pair(
     Ok(VerifiedCopy {
         plan,
         found,
+        source_count,
         sha256,
         run,
     })

@@ -12,6 +12,7 @@ use hf2ms_hub::path::escape;
 use hf2ms_worker::protocol::Exit;
 
 use crate::binaries::Architecture;
+use crate::platform::{System, docker_at, is_socket_there, places};
 use crate::settings::GetVariable;
 use crate::ui::errors::{CliError, CliResult};
 
@@ -58,7 +59,7 @@ impl Daemon {
     /// # Errors
     /// There is none, it can't be reached, or we may not speak to it.
     pub async fn open(get: GetVariable<'_>, warn: impl Fn(&str)) -> CliResult<Self> {
-        let place = DaemonAddress::find(get, &|path| path.exists())?;
+        let place = DaemonAddress::find(System::THIS, get, &is_socket_there)?;
         if place.is_open_to_listeners() {
             warn(&format!(
                 "{place} is not encrypted: tokens can be read on the way; forward its socket with ssh and use unix://"
@@ -113,33 +114,33 @@ impl fmt::Display for Daemon {
 }
 
 impl DaemonAddress {
-    fn find(get: GetVariable<'_>, exists: &dyn Fn(&Path) -> bool) -> CliResult<Self> {
+    fn find(
+        system: System,
+        get: GetVariable<'_>,
+        exists: &dyn Fn(&Path) -> bool,
+    ) -> CliResult<Self> {
         let set = |name: &str| get(name).filter(|value| !value.trim().is_empty());
         if let Some(host) = set("DOCKER_HOST") {
-            return Self::parse(host.trim(), set("DOCKER_TLS_VERIFY").is_some());
+            return Self::parse(system, host.trim(), set("DOCKER_TLS_VERIFY").is_some());
         }
-        let runtime = set("XDG_RUNTIME_DIR").map(PathBuf::from);
-        let own = ["docker.sock", "podman/podman.sock"]
-            .map(|name| runtime.as_ref().map(|runtime| runtime.join(name)));
-        let usual = ["/var/run/docker.sock", "/run/podman/podman.sock"].map(PathBuf::from);
-        let [docker, podman] = usual;
-        let mut sockets = [Some(docker)]
-            .into_iter()
-            .chain(own)
-            .chain([Some(podman)])
-            .flatten();
-        sockets.find(|socket| exists(socket)).map(Self::Socket).ok_or_else(|| {
-            CliError::usage("there is no Docker here: neither /var/run/docker.sock nor a socket of podman; start one, or set DOCKER_HOST")
+        let sockets = places::daemon_sockets(system, &set);
+        let found = sockets.iter().find(|socket| exists(socket));
+        found.cloned().map(Self::Socket).ok_or_else(|| {
+            let usual = sockets.first().map(|socket| socket.display().to_string());
+            CliError::usage(format!(
+                "there is no Docker here: neither {} nor a socket of podman; start one, or set DOCKER_HOST",
+                usual.unwrap_or_default()
+            ))
         })
     }
 
-    fn parse(host: &str, encrypted: bool) -> CliResult<Self> {
+    fn parse(system: System, host: &str, encrypted: bool) -> CliResult<Self> {
         let tcp = host
             .strip_prefix("tcp://")
             .or_else(|| host.strip_prefix("http://"))
             .map(|rest| rest.trim_end_matches('/'));
         let is_host = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
-        match (host.strip_prefix("unix://"), tcp) {
+        match (host.strip_prefix(places::socket_scheme(system)), tcp) {
             (Some(path), _) if path.starts_with('/') => Ok(Self::Socket(path.into())),
             (None, Some(_)) if encrypted => Err(CliError::usage(
                 "DOCKER_TLS_VERIFY is set, but Docker is not spoken to over TLS: forward its socket with ssh and use unix://",
@@ -148,8 +149,9 @@ impl DaemonAddress {
                 Ok(Self::Tcp(with_port(host)))
             }
             _ => Err(CliError::usage(format!(
-                "DOCKER_HOST is '{}': expected unix:///path/to/docker.sock or tcp://host:port",
-                escape(host)
+                "DOCKER_HOST is '{}': expected {} or tcp://host:port",
+                escape(host),
+                places::socket_example(system)
             ))),
         }
     }
@@ -166,11 +168,7 @@ impl DaemonAddress {
 
     fn connect(&self) -> Result<bollard::Docker, Error> {
         match self {
-            Self::Socket(path) => bollard::Docker::connect_with_unix(
-                &path.to_string_lossy(),
-                PATIENCE,
-                API_DEFAULT_VERSION,
-            ),
+            Self::Socket(path) => docker_at(path, PATIENCE),
             Self::Tcp(host) => bollard::Docker::connect_with_http(
                 &format!("tcp://{host}"),
                 PATIENCE,
@@ -280,10 +278,8 @@ mod tests {
                 .find(|(known, _)| *known == name)
                 .map(|(_, value)| (*value).to_owned())
         };
-        DaemonAddress::find(&get, &|path| {
-            there.iter().any(|known| Path::new(known) == path)
-        })
-        .map(|place| place.to_string())
+        let exists = |path: &Path| there.iter().any(|known| Path::new(known) == path);
+        DaemonAddress::find(System::Linux, &get, &exists).map(|place| place.to_string())
     }
 
     #[test]
@@ -373,6 +369,22 @@ mod tests {
     }
 
     #[test]
+    fn on_windows_a_socket_is_a_named_pipe() {
+        let pipe = "//./pipe/docker_engine";
+        let usual =
+            DaemonAddress::find(System::Windows, &|_| None, &|path| path == Path::new(pipe));
+        assert_eq!(usual.unwrap().to_string(), pipe);
+        let parse = |host: &str| DaemonAddress::parse(System::Windows, host, false);
+        let named = parse("npipe:////./pipe/other").unwrap();
+        assert_eq!(named, DaemonAddress::Socket("//./pipe/other".into()));
+        let line = parse("unix:///s").unwrap_err().to_string();
+        assert!(
+            line.contains("expected npipe:////./pipe/docker_engine or tcp://"),
+            "{line}"
+        );
+    }
+
+    #[test]
     fn only_the_way_through_a_network_is_warned_of() {
         for (host, open) in [
             ("tcp://127.0.0.1:1", false),
@@ -381,7 +393,7 @@ mod tests {
             ("unix:///s", false),
         ] {
             assert_eq!(
-                DaemonAddress::parse(host, false)
+                DaemonAddress::parse(System::Linux, host, false)
                     .unwrap()
                     .is_open_to_listeners(),
                 open,

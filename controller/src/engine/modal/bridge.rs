@@ -15,6 +15,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{Mutex as Slot, mpsc};
 
 use crate::engine::output::keep_log;
+use crate::platform::own_group;
 
 /// An error of the bridge, or of Modal.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -142,7 +143,7 @@ impl Bridge {
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         // A group of its own: Ctrl-C reaches the controller alone, which then cancels in order.
-        let mut child = command.process_group(0).spawn().map_err(missing)?;
+        let mut child = own_group(&mut command).spawn().map_err(missing)?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(BridgeError::gone("it has no pipes"));
         };

@@ -190,6 +190,7 @@ impl TypedWords {
             verb: String::new(),
             set: Vec::new(),
             left_out: Vec::new(),
+            without_effect: Vec::new(),
             is_asked: false,
         }
     }
@@ -350,6 +351,7 @@ pub struct LayeredArgs {
     verb: String,
     set: Vec<DefaultOption>,
     left_out: Vec<DefaultOption>,
+    without_effect: Vec<DefaultOption>,
     is_asked: bool,
 }
 
@@ -362,6 +364,24 @@ impl LayeredArgs {
     /// Whether `--show-config` was typed.
     pub fn is_shown(&self) -> bool {
         self.is_asked
+    }
+
+    /// The same words, where these defaults have no effect: only the command line may set such options.
+    pub(super) fn without_effect(self, typed_only: Vec<Candidate>) -> Self {
+        let without_effect = typed_only.into_iter().map(|one| one.set).collect();
+        Self {
+            without_effect,
+            ..self
+        }
+    }
+
+    /// What is said of defaults that have no effect, since only the command line may set such options.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        let verb = &self.verb;
+        let all = self.without_effect.iter();
+        all.map(move |DefaultOption { option, origin, .. }| {
+            format!("--{option} of hf2ms {verb} is not set by {origin}: only the command line may set it")
+        })
     }
 
     /// The defaults that count and agree to what a run does not do unasked.
@@ -388,6 +408,12 @@ impl LayeredArgs {
             let DefaultOption { option, origin, .. } = set;
             screen.print(format!(
                 "  left out: {option} of {origin}, since it contradicts or lacks another option"
+            ));
+        }
+        for set in &self.without_effect {
+            let DefaultOption { option, origin, .. } = set;
+            screen.print(format!(
+                "  left out: {option} of {origin}, since only the command line may set it"
             ));
         }
     }

@@ -35,6 +35,16 @@ const WITHOUT_DEFAULTS: [&str; 8] = [
     "stop",
 ];
 
+/// A verb whose options only the command line may set: it removes repos.
+const TYPED_VERB: &str = "cleanup";
+/// Options of other verbs that only the command line may set: they remove repos, or agree to that.
+const TYPED_OPTIONS: [&str; 3] = ["history-may-go", "then", "yes-delete"];
+
+/// Whether only the command line may set this option.
+fn is_typed_only(set: &DefaultOption, verb: &str) -> bool {
+    verb == TYPED_VERB || TYPED_OPTIONS.contains(&set.option.as_str())
+}
+
 /// The defaults of all verbs, as they were when the process began; `doctor` alone needs them.
 static DEFAULTS: OnceLock<Vec<DefaultOption>> = OnceLock::new();
 
@@ -108,14 +118,18 @@ pub fn layered(
     let profile = profile(&matches, of_verb, get);
     if profile.is_some() && file.path().as_os_str().is_empty() {
         return Err(CliError::usage(
-            "there is no place for config.toml and its profiles: set XDG_CONFIG_HOME, or HOME, to a folder",
+            "there is no place for config.toml and its profiles: set XDG_CONFIG_HOME to a folder",
         ));
     }
     let all = |verb: &str| candidates(&program, verb, &file, profile.as_deref(), get, variables);
     if verb == "doctor" {
         note_defaults(&program, &all)?;
     }
-    words.with(all(verb)?, &program, (verb, of_verb))
+    let (typed_only, counting): (Vec<_>, Vec<_>) = all(verb)?
+        .into_iter()
+        .partition(|candidate| is_typed_only(&candidate.set, verb));
+    let layered = words.with(counting, &program, (verb, of_verb))?;
+    Ok(layered.without_effect(typed_only))
 }
 
 /// The profile of the command line, or else of the variable.
@@ -136,7 +150,8 @@ fn note_defaults(
     let mut found: Vec<DefaultOption> = Vec::new();
     for verb in program.get_subcommands().map(Command::get_name) {
         let more = all(verb)?.into_iter().map(|candidate| candidate.set);
-        let more: Vec<_> = more.filter(|set| !found.contains(set)).collect();
+        let counts = |set: &DefaultOption| !found.contains(set) && !is_typed_only(set, verb);
+        let more: Vec<_> = more.filter(counts).collect();
         found.extend(more);
     }
     let _ = DEFAULTS.set(found);

@@ -111,7 +111,7 @@ const GROUPS: &[Group] = &[
             ("MODAL_TOKEN_SECRET", "Second part of Modal's token."),
             (
                 "HF2MS_PYTHON",
-                "A Python with Modal's SDK, for `--on modal`. Default: that of the environment in which `hf2ms` is installed, else `python3`.",
+                "A Python with Modal's SDK, for `--on modal`. Default: that of the environment in which `hf2ms` is installed, else `python3`, on Windows `python`.",
             ),
             (
                 "HF2MS_MODAL_TIMEOUT",
@@ -119,7 +119,7 @@ const GROUPS: &[Group] = &[
             ),
             (
                 "DOCKER_HOST",
-                "The Docker daemon, for `--on docker`: `unix:///path/to/docker.sock` or `tcp://host:port`.",
+                "The Docker daemon, for `--on docker`: `unix:///path/to/docker.sock`, on Windows `npipe:////./pipe/docker_engine`, or `tcp://host:port`.",
             ),
             (
                 "DOCKER_TLS_VERIFY",
@@ -131,7 +131,7 @@ const GROUPS: &[Group] = &[
             ),
             (
                 "HF2MS_STATIC_WORKER",
-                "Path of the static `hf2ms-worker` that containers run. Default: that beside `hf2ms`.",
+                "Path of the static `hf2ms-worker` that containers run. Default: that beside `hf2ms`; on macOS and Windows `hf2ms-worker-linux-x86_64` or `-aarch64` there.",
             ),
             ("HF2MS_SANDBOX", "Path of `hf2ms-sandbox`, for `demo`."),
         ],
@@ -141,7 +141,7 @@ const GROUPS: &[Group] = &[
         &[
             (
                 "HF2MS_STATE",
-                "Folder of runs. Default: `$XDG_STATE_HOME/hf2ms`, else `~/.local/state/hf2ms`.",
+                "Folder of runs. Default: `$XDG_STATE_HOME/hf2ms`, else `~/.local/state/hf2ms` ([elsewhere](platforms.md) on macOS and Windows).",
             ),
             ("XDG_STATE_HOME", "See `HF2MS_STATE`."),
             (
@@ -150,7 +150,7 @@ const GROUPS: &[Group] = &[
             ),
             (
                 "XDG_CONFIG_HOME",
-                "Folder that has the folder `hf2ms` with `config.toml` and the logins. Default: `~/.config`.",
+                "Folder that has the folder `hf2ms` with `config.toml` and the logins. Default: `~/.config` ([elsewhere](platforms.md) on macOS and Windows).",
             ),
             ("TMPDIR", "Folder of Git's packs while a run needs them."),
             (

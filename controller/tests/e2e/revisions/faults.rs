@@ -41,6 +41,42 @@ fn a_revision_that_fails_costs_only_itself_and_leaves_nothing_behind() {
     );
 }
 
+// 60
+#[test]
+fn a_branch_whose_listing_is_silently_short_is_neither_copied_nor_called_equal() {
+    let world = with_history("hf", "main");
+    let commit = world.stored("hf", "model", ID).unwrap()["branches"]["dev/x"].clone();
+    let cut = || {
+        let kind = json!({"do": "cut", "entries": 1});
+        world.fault(&json!({"route": "hf.tree", "kind": kind, "path": commit}).to_string());
+    };
+    let short = "the hub counts 3 files and lists 1";
+    cut();
+    let ran = run(&world, &ALL);
+    assert!(
+        ran.code == 1 && reason(&ran, "dev/x").contains(short),
+        "{}",
+        ran.stdout
+    );
+    assert!(!refs(&world, "ms").0.contains(&"dev/x".to_owned()));
+    world.admin("DELETE", "/faults", "");
+    world.admin("POST", "/counters/reset", "");
+    done(&run(&world, &ALL));
+    cut();
+    let verify = ["verify", ID, "--all-revisions", "--json"];
+    let ran = run(&world, &verify);
+    assert!(
+        ran.code == 1 && reason(&ran, "dev/x").contains(short),
+        "{}",
+        ran.stdout
+    );
+    let others = rows(&ran)
+        .iter()
+        .filter(|row| row.ends_with(" unchanged"))
+        .count();
+    assert_eq!(others, 4, "{}", ran.stdout);
+}
+
 #[test]
 fn a_file_that_the_source_lost_costs_only_itself_in_every_revision() {
     let world = with_history("hf", "main");

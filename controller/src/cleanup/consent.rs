@@ -1,0 +1,162 @@
+//! The consent to a removal: a person types the repo's id for each, or the command line has agreed to the exact number of them. Neither
+//! comes from a file or a variable.
+
+use hf2ms_worker::protocol::Exit;
+
+use super::examine::WholeCopy;
+use super::options::CleanupOptions;
+use crate::runs::removal::Removal;
+use crate::ui::errors::{CliError, CliResult};
+use crate::ui::input;
+use crate::ui::nouns::counted;
+use crate::ui::screen::{Mode, Screen, size};
+
+/// A removal of one source that was agreed to. Only this module makes one.
+pub struct AgreedRemoval<'a> {
+    whole: &'a WholeCopy,
+    removal: Removal,
+}
+
+impl<'a> AgreedRemoval<'a> {
+    /// The source and its copy.
+    pub fn whole(&self) -> &'a WholeCopy {
+        self.whole
+    }
+
+    /// What is to be done with the source.
+    pub fn removal(&self) -> &Removal {
+        &self.removal
+    }
+}
+
+/// How a command gets its consents.
+#[derive(Debug)]
+pub struct Consents(Means);
+
+#[derive(Debug)]
+enum Means {
+    /// The command line has agreed to this very number.
+    Counted,
+    /// A person is asked for each repo.
+    Typed,
+}
+
+impl Consents {
+    /// How these removals are agreed to.
+    ///
+    /// # Errors
+    /// There are more than the command may remove, or not as many as were agreed to, or nobody can be asked. Nothing was written.
+    pub fn of(removals: u64, options: &CleanupOptions<'_>, screen: &Screen) -> CliResult<Self> {
+        let repos = counted(removals, "repo");
+        if removals > options.most {
+            return Err(CliError::usage(format!(
+                "{repos} would go, and --max-delete is {}: nothing was removed; give fewer, or give hf2ms cleanup a higher one",
+                options.most
+            )));
+        }
+        match options.agreed {
+            Some(agreed) if agreed == removals => Ok(Self(Means::Counted)),
+            Some(agreed) => Err(CliError::usage(format!(
+                "--yes-delete {agreed} agrees to {agreed}, and {repos} would go: nothing was removed; check the table, and give the number that it says"
+            ))),
+            None if can_ask(screen) => Ok(Self(Means::Typed)),
+            None => Err(CliError::usage(format!(
+                "nobody can be asked here, and {repos} would go: nothing was removed; check the table, and give --yes-delete {removals}"
+            ))),
+        }
+    }
+
+    /// The consent to remove this source.
+    ///
+    /// # Errors
+    /// The person has typed anything but the id of the repo: exit code 130.
+    pub async fn to<'a>(
+        &self,
+        whole: &'a WholeCopy,
+        removal: Removal,
+        screen: &Screen,
+    ) -> CliResult<AgreedRemoval<'a>> {
+        if matches!(self.0, Means::Typed) {
+            screen.ask(question(whole, &removal));
+            let typed = input::line().await.unwrap_or_default();
+            let id = &whole.source().at.id;
+            if !is_same(&typed, id.as_str()) {
+                return Err(CliError::new(
+                    Exit::Interrupted,
+                    format!(
+                        "not confirmed: {id} is kept, since its id is not what was typed; run the same command again to be asked anew"
+                    ),
+                ));
+            }
+        }
+        Ok(AgreedRemoval { whole, removal })
+    }
+}
+
+/// Whether the line is the id to the letter. Only the end of the line is left out.
+fn is_same(typed: &str, id: &str) -> bool {
+    typed.trim_end_matches(['\n', '\r']) == id
+}
+
+fn can_ask(screen: &Screen) -> bool {
+    input::has_terminal() && matches!(screen.mode(), Mode::Bars | Mode::Lines)
+}
+
+/// All that a person has to know before the id is typed.
+fn question(whole: &WholeCopy, removal: &Removal) -> String {
+    let (source, copy) = (&whole.source().at, whole.copy());
+    let (files, bytes) = whole.record(removal).extent();
+    let stands = match whole.copy_head() {
+        Some(head) => format!("commit {head}"),
+        None => format!("branch {}", copy.revision),
+    };
+    let lost = match removal {
+        Removal::Delete => {
+            let words = whole.losses().words();
+            match words.is_empty() {
+                true => "\n  lost with it: nothing".to_owned(),
+                false => format!("\n  lost with it: {}", words.join(", ")),
+            }
+        }
+        Removal::Move { .. } | Removal::MakePrivate => String::new(),
+    };
+    let aim = match removal {
+        Removal::Move { to } => format!("move to {to}"),
+        other => other.verb().to_owned(),
+    };
+    format!(
+        "About to {aim}: {} {} on {}, at commit {}: {}, {}\n  its copy: {} {} on {}, at {stands}{lost}\nType {} to agree: ",
+        source.kind,
+        source.id,
+        source.hub,
+        source.revision,
+        counted(files, "file"),
+        size(bytes),
+        copy.kind,
+        copy.id,
+        copy.hub,
+        source.id
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn almost_right_is_wrong() {
+        assert!(is_same("org/name\n", "org/name") && is_same("org/name\r\n", "org/name"));
+        for typed in [
+            "",
+            "\n",
+            "org/nam",
+            "Org/name",
+            " org/name",
+            "org/name ",
+            "y",
+            "name",
+        ] {
+            assert!(!is_same(typed, "org/name"), "{typed:?}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! A cleanup that follows copies: the same looks, the same rules, the same consents, for sources whose copies were just verified.
+
+use clap::ValueEnum;
+use hf2ms_worker::protocol::{Exit, VerifyLevel};
+
+use super::options::{CleanupOptions, HistoryPolicy, MOST, RemovalRequest};
+use super::row::CleanupEntry;
+use crate::runs::Runs;
+use crate::settings::Settings;
+use crate::settings::hub_errors::token_missing;
+use crate::stop::Stop;
+use crate::ui::errors::{CliError, CliResult};
+use crate::ui::screen::Screen;
+
+/// What follows copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FollowUp {
+    /// The sources are deleted, as hf2ms cleanup does it
+    Cleanup,
+}
+
+/// The consents of the command line.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ConsentArgs {
+    /// Agree that earlier commits are lost which no copy is known to hold
+    #[arg(long)]
+    history_may_go: bool,
+    /// Agree to the removal of exactly so many repos, without a question [default: each repo's id has to be typed]
+    #[arg(long, value_name = "N")]
+    yes_delete: Option<u64>,
+}
+
+impl ConsentArgs {
+    /// Whether a history that no copy holds may be lost.
+    pub fn history(&self) -> HistoryPolicy {
+        match self.history_may_go {
+            true => HistoryPolicy::MayGo,
+            false => HistoryPolicy::Needed,
+        }
+    }
+
+    /// The number of repos that the command line agrees to remove.
+    pub fn agreed(&self) -> Option<u64> {
+        self.yes_delete
+    }
+
+    fn is_given(&self) -> bool {
+        self.history_may_go || self.yes_delete.is_some()
+    }
+}
+
+/// What follows the copies of a command.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct FollowUpArgs {
+    /// Delete each source once its copy is verified, by the rules of hf2ms cleanup: it is verified anew, and somebody has to agree
+    #[arg(long, value_name = "cleanup", value_enum, conflicts_with_all = [
+        "dry_run", "detach", "revision", "include", "exclude", "files_from", "min_size", "max_size", "changed_since", "spaces_as",
+    ])]
+    then: Option<FollowUp>,
+    #[command(flatten)]
+    consent: ConsentArgs,
+}
+
+impl FollowUpArgs {
+    /// Whether the sources are to be removed.
+    pub fn removes(&self) -> bool {
+        self.then == Some(FollowUp::Cleanup)
+    }
+
+    /// Refuses consents to a removal that nothing asks for.
+    ///
+    /// # Errors
+    /// That is so.
+    pub fn fit(&self) -> CliResult<()> {
+        match self.consent.is_given() && !self.removes() {
+            true => Err(CliError::usage(
+                "--yes-delete and --history-may-go agree to a removal, and none is asked for: give --then cleanup, too",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// Removes these sources, whose copies were just verified.
+    ///
+    /// # Errors
+    /// As [`super::run`].
+    pub async fn follow(
+        &self,
+        entries: &[CleanupEntry],
+        (settings, runs): (&Settings, &Runs),
+        stop: &Stop,
+        screen: &Screen,
+    ) -> CliResult<Exit> {
+        for entry in entries {
+            let access = settings.access(entry.route.from());
+            if access.token.is_none() {
+                return Err(token_missing(entry.route.from(), access));
+            }
+        }
+        let agreed = self.consent.agreed();
+        let options = CleanupOptions {
+            settings,
+            runs,
+            stop,
+            request: Some(RemovalRequest::Delete),
+            level: VerifyLevel::Listing,
+            history: self.consent.history(),
+            agreed,
+            // The exact number is a limit itself.
+            most: agreed.unwrap_or(MOST),
+        };
+        let summary = super::run(entries, &options, screen).await?;
+        Ok(summary.exit())
+    }
+}

@@ -1,0 +1,228 @@
+//! The row of each source in a cleanup: what was found, what is lost with it, and what became of it.
+
+use hf2ms_hub::RepoAt;
+use hf2ms_worker::protocol::Exit;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::verified::VerifiedRevision;
+use crate::args::route::Route;
+use crate::batch::list::BatchEntry;
+use crate::runs::removal::{Losses, Removal};
+use crate::ui::counts::Status;
+use crate::ui::nouns::grouped;
+use crate::ui::screen::size;
+use crate::ui::table::number;
+
+/// One source of a cleanup, and its copy.
+pub struct CleanupEntry {
+    /// The name for people.
+    pub name: String,
+    /// The source and the copy.
+    pub route: Route,
+}
+
+impl From<BatchEntry> for CleanupEntry {
+    fn from(entry: BatchEntry) -> Self {
+        let BatchEntry { name, route, .. } = entry;
+        Self { name, route }
+    }
+}
+
+/// What became of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CleanupState {
+    /// Its copy is whole, and it could be removed.
+    WouldGo,
+    /// It was removed.
+    Removed,
+    /// It was not there any more.
+    Gone,
+    /// It stays: the reason says why.
+    Stays,
+    /// Something has changed between the verification and the removal: it stays.
+    Changed,
+    /// Nobody has agreed to its removal.
+    NotConfirmed,
+    /// Its hub was asked, and has not done it or has not shown that it has.
+    Failed,
+    /// The cleanup has stopped before it.
+    NotLookedAt,
+}
+
+impl Status for CleanupState {
+    const ALL: &[Self] = &[
+        Self::WouldGo,
+        Self::Removed,
+        Self::Gone,
+        Self::Stays,
+        Self::Changed,
+        Self::NotConfirmed,
+        Self::Failed,
+        Self::NotLookedAt,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::WouldGo => "would go",
+            Self::Removed => "removed",
+            Self::Gone => "gone already",
+            Self::Stays => "stays",
+            Self::Changed => "changed",
+            Self::NotConfirmed => "not confirmed",
+            Self::Failed => "failed",
+            Self::NotLookedAt => "not looked at",
+        }
+    }
+}
+
+/// The row of one source.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct CleanupRow {
+    /// The source, as it was named.
+    name: String,
+    /// What became of it.
+    state: CleanupState,
+    /// The source at the commit of its main branch, once it was found.
+    source: Option<RepoAt>,
+    /// Its copy.
+    copy: Option<RepoAt>,
+    /// The files of its main branch.
+    files: Option<u64>,
+    /// Their bytes.
+    bytes: Option<u64>,
+    /// Its branches and tags, all of which were compared.
+    revisions: Option<u64>,
+    /// What the copy lacks.
+    losses: Option<Losses>,
+    /// What was done with it.
+    removal: Option<Removal>,
+    /// Why it stays.
+    reason: Option<String>,
+    /// The run that has removed it, or was to.
+    run: Option<String>,
+    #[serde(skip)]
+    exit: Exit,
+}
+
+impl CleanupRow {
+    /// A source of which nothing is known.
+    pub fn of(entry: &CleanupEntry) -> Self {
+        Self {
+            name: entry.name.clone(),
+            state: CleanupState::NotLookedAt,
+            source: None,
+            copy: None,
+            files: None,
+            bytes: None,
+            revisions: None,
+            losses: None,
+            removal: None,
+            reason: None,
+            run: None,
+            exit: Exit::Incomplete,
+        }
+    }
+
+    /// The name for people.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What became of it.
+    pub fn state(&self) -> CleanupState {
+        self.state
+    }
+
+    /// Why it stays.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// The exit code of this source alone.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// Both sides were found.
+    pub(super) fn found(&mut self, source: &RepoAt, copy: &RepoAt) {
+        (self.source, self.copy) = (Some(source.clone()), Some(copy.clone()));
+    }
+
+    /// The run that holds its locks.
+    pub(super) fn begun(&mut self, run: &str) {
+        self.run = Some(run.to_owned());
+    }
+
+    /// All of its branches and tags were compared. Files and bytes of its main branch.
+    pub(super) fn measured(&mut self, revisions: &[VerifiedRevision]) -> (u64, u64) {
+        let main = self.source.as_ref().map(|source| &source.revision);
+        let mut records = revisions.iter().map(VerifiedRevision::record);
+        let main = records.find(|record| Some(&record.commit) == main);
+        let files = main.map_or(&[][..], |main| &main.files);
+        let files_and_bytes = (files.len() as u64, files.iter().map(|file| file.size).sum());
+        self.revisions = Some(revisions.len() as u64);
+        (self.files, self.bytes) = (Some(files_and_bytes.0), Some(files_and_bytes.1));
+        files_and_bytes
+    }
+
+    /// What the copy lacks is known.
+    pub(super) fn loses(&mut self, losses: &Losses) {
+        self.losses = Some(losses.clone());
+    }
+
+    /// Its hub lets no token remove it.
+    pub(super) fn by_hand(&mut self) {
+        self.exit = Exit::Refused;
+    }
+
+    /// It could be removed.
+    pub(super) fn would_go(&mut self) {
+        (self.state, self.exit) = (CleanupState::WouldGo, Exit::Done);
+    }
+
+    /// It is not there any more.
+    pub(super) fn gone(&mut self) {
+        (self.state, self.exit) = (CleanupState::Gone, Exit::Done);
+    }
+
+    /// It stays.
+    pub(super) fn stays(&mut self, reason: String) {
+        (self.state, self.reason) = (CleanupState::Stays, Some(reason));
+    }
+
+    /// It was removed.
+    pub(super) fn removed(&mut self, removal: Removal) {
+        (self.state, self.exit) = (CleanupState::Removed, Exit::Done);
+        (self.removal, self.reason) = (Some(removal), None);
+    }
+
+    /// It stays in this state, which ends the cleanup.
+    pub(super) fn ended(&mut self, state: CleanupState, reason: String, exit: Exit) {
+        (self.state, self.reason, self.exit) = (state, Some(reason), exit);
+    }
+
+    /// The cells of the table.
+    pub(super) fn cells(&self) -> Vec<String> {
+        let copy = self.copy.as_ref();
+        let copy = copy.map(|copy| format!("{}:{}", copy.hub.profile().prefix, copy.id));
+        let lost = self.losses.as_ref().map(|losses| match losses.words() {
+            words if words.is_empty() => "nothing".to_owned(),
+            words => words.join(", "),
+        });
+        let state = match &self.removal {
+            Some(removal) => removal.done(),
+            None => self.state.name().to_owned(),
+        };
+        vec![
+            self.name.clone(),
+            state,
+            number(self.files.map(grouped)),
+            number(self.bytes.map(size)),
+            number(copy),
+            number(lost),
+            self.reason.clone().unwrap_or_default(),
+        ]
+    }
+}

@@ -1,0 +1,1 @@
+"""A recording of a terminal as a picture: what scripts/record runs."""

@@ -1,0 +1,158 @@
+"""action.yml: its steps run as a runner of GitHub would run them, between the sandbox's hubs."""
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+
+import pytest
+import yaml
+
+from programs import HF2MS, ROOT, environment
+
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
+VERSION = re.search(r'^version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
+
+
+class Runner:
+    """What a runner does with a composite action: conditions, inputs, the files that steps write, and the code of the first that fails."""
+
+    def __init__(self, folder, variables):
+        self.folder, self.variables = folder, variables
+        self.outputs, self.said, self.kept = {}, "", None
+        for name in ("summary", "path"):
+            (folder / name).write_text("")
+
+    def run(self, **inputs):
+        given = {name: str(about.get("default", "")) for name, about in ACTION["inputs"].items()} | inputs
+        code = 0
+        for step in ACTION["runs"]["steps"]:
+            condition = step.get("if", "")
+            if code and "always()" not in condition:
+                continue
+            if "inputs.plan" in condition and given["plan"] != "true":
+                continue
+            if "run" in step:
+                code = self.step(step, given) or code
+            elif self.outputs.get("copy", {}).get("runs"):
+                self.kept = self.resolved(step["with"], given)
+        return code
+
+    def resolved(self, values, given):
+        """`${{ .. }}` of inputs and of steps' outputs replaced."""
+
+        def one(found):
+            kind, *rest = found[1].strip().split(".")
+            return given[rest[0]] if kind == "inputs" else self.outputs[rest[0]].get(rest[2], "")
+
+        return {name: re.sub(r"\$\{\{(.*?)\}\}", one, str(value)) for name, value in values.items()}
+
+    def step(self, step, given):
+        output = self.folder / "output"
+        output.write_text("")
+        files = {"GITHUB_OUTPUT": output, "GITHUB_STEP_SUMMARY": self.folder / "summary", "GITHUB_PATH": self.folder / "path"}
+        more = {name: str(path) for name, path in files.items()} | {"GITHUB_ACTION_PATH": str(ROOT), "RUNNER_TEMP": str(self.folder)}
+        variables = self.variables | more | self.resolved(step.get("env", {}), given)
+        if added := self.text("path").split():
+            variables["PATH"] = ":".join([*reversed(added), variables["PATH"]])
+        ran = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", step["run"]], env=variables, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.said += ran.stdout
+        self.outputs[step.get("id", step["name"])] = dict(line.split("=", 1) for line in output.read_text().splitlines())
+        return ran.returncode
+
+    def text(self, name):
+        return (self.folder / name).read_text()
+
+
+@pytest.fixture
+def runner(sandbox, tmp_path):
+    hubs = {"HF_ENDPOINT": sandbox.hf, "MODELSCOPE_ENDPOINT": sandbox.ms}
+    variables = environment(HOME=str(tmp_path), **hubs)
+    variables["PATH"] = f"{HF2MS.parent}:{os.path.dirname(sys.executable)}:{variables['PATH']}"
+    return Runner(tmp_path, variables)
+
+
+def model(sandbox, name, *more):
+    sandbox.seed("hf", "model", name, {"path": "README.md", "text": f"# {name}\n"}, {"path": "a.safetensors", "size": 300_000, "seed": 3}, *more, message="m")
+    return name
+
+
+def test_a_copy_with_its_plan_its_report_and_its_outputs(sandbox, runner):
+    code = runner.run(source=model(sandbox, "alice/by-action"), arguments="--private\n--exclude '*.md'", **{"modelscope-token": sandbox.ms_alice})
+    assert code == 0, runner.said
+    stored = sandbox.stored("ms", "model", "alice/by-action")
+    assert stored["a.safetensors"][1] == 300_000
+    assert runner.outputs["copy"]["exit-code"] == "0" and runner.outputs["copy"]["url"] == f"{sandbox.ms}/models/alice/by-action"
+    summary = runner.text("summary")
+    assert "### Plan of hf2ms" in summary and "`huggingface:alice/by-action`" in summary, summary
+    assert "### hf2ms: done and verified" in summary and "| moved bytes | 300,000 |" in summary, summary
+    assert list((runner.folder / "hf2ms-state/runs").glob("*/report.json")), "the artifact has the report"
+    assert runner.kept == {"name": "hf2ms-report", "path": str(runner.folder / "hf2ms-state/runs")}
+    kept = "".join(path.read_text() for path in (runner.folder / "hf2ms-state/runs").rglob("*") if path.is_file())
+    assert sandbox.ms_alice not in summary + runner.said + kept
+
+
+def test_the_code_of_a_copy_that_fails_is_that_of_the_action(sandbox, runner):
+    model(sandbox, "alice/by-action-in-part", {"path": "b.safetensors", "size": 200_000, "seed": 4})
+    sandbox.fault("ms_storage.put", "status", count=1000, status=403)
+    code = runner.run(source="alice/by-action-in-part", plan="false", **{"modelscope-token": sandbox.ms_alice})
+    assert code == int(runner.outputs["copy"]["exit-code"]) != 0, runner.said
+    assert "### Plan" not in runner.text("summary") and "::error title=hf2ms::" in runner.said
+
+
+def commands(said):
+    """The lines that a runner takes for commands."""
+    found, resume = [], None
+    for line in map(str.strip, said.splitlines()):
+        if resume:
+            resume = None if line == f"::{resume}::" else resume
+        elif line.startswith("::stop-commands::"):
+            resume = line.removeprefix("::stop-commands::")
+        elif line.startswith("::"):
+            found.append(line)
+    return found
+
+
+def test_no_name_of_a_file_is_a_command_to_the_runner(sandbox, runner):
+    model(sandbox, "alice/named-as-a-command", {"path": "::error::owned", "size": 200_000, "seed": 6})
+    sandbox.fault("ms_storage.put", "status", count=1000, status=403)
+    runner.run(source="alice/named-as-a-command", **{"modelscope-token": sandbox.ms_alice, "arguments": "--verbose"})
+    assert "::error::owned" in runner.said, runner.said
+    assert [line.split("::")[1] for line in commands(runner.said)] == ["error title=hf2ms"], runner.said
+
+
+def test_a_refusal_ends_at_the_plan(sandbox, runner):
+    assert runner.run(source=model(sandbox, "alice/by-action-refused")) == 3
+    assert "MODELSCOPE_TOKEN is not set" in runner.text("summary") and "copy" not in runner.outputs
+
+
+def test_no_input_becomes_a_part_of_a_script():
+    for step in ACTION["runs"]["steps"]:
+        assert "${{" not in step.get("run", ""), step["name"]
+        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", step.get("uses", f"a@{'0' * 40}")), "actions of others are pinned"
+
+
+def test_an_input_is_one_argument(sandbox, runner):
+    assert runner.run(source="alice/x; touch owned", plan="false", **{"modelscope-token": sandbox.ms_alice}) == 2
+    assert not (runner.folder / "owned").exists()
+
+
+def test_the_version_of_the_action_is_installed(runner):
+    """A wheel whose program is the built one stands for the published wheel."""
+    wheels = runner.folder / "wheels"
+    wheels.mkdir()
+    name = f"hf2ms_cli-{VERSION}"
+    with zipfile.ZipFile(wheels / f"{name}-py3-none-any.whl", "w") as wheel:
+        program = zipfile.ZipInfo(f"{name}.data/scripts/hf2ms")
+        program.external_attr = 0o100755 << 16
+        wheel.writestr(program, f'#!/bin/sh\nexec "{HF2MS}" "$@"\n')
+        wheel.writestr(f"{name}.dist-info/METADATA", f"Metadata-Version: 2.1\nName: hf2ms-cli\nVersion: {VERSION}\n")
+        wheel.writestr(f"{name}.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: a test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{name}.dist-info/RECORD", "")
+    runner.variables |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
+    install = ACTION["runs"]["steps"][0]
+    assert runner.step(install, {"version": "9.9.9"}) == 2 and "check the input version" in runner.said
+    assert runner.step(install, {"version": ""}) == 0, runner.said
+    program = f"{runner.text('path').split()[0]}/hf2ms"
+    assert subprocess.run([program, "--version"], capture_output=True, text=True).stdout.split()[1] == VERSION

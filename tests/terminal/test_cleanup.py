@@ -1,0 +1,79 @@
+"""What a person is asked before a source is deleted, and what happens at either side while that person thinks."""
+
+import pytest
+
+from terminal.terminal import Terminal
+
+
+def asked(id):
+    return lambda lines: any(f"Type {id} to agree:" in line for line in lines)
+
+
+@pytest.fixture
+def copied(sandbox, tmp_path):
+    """A model of a name of its own with a whole copy."""
+
+    def make(id):
+        sandbox.seed("hf", "model", id, {"path": "a.bin", "size": 200_000, "seed": 3}, {"path": "README.md", "text": "# a\n"}, message="m")
+        with Terminal(sandbox, tmp_path, 200, "migrate", id) as terminal:
+            assert terminal.end()[0] == 0
+        return id
+
+    return make
+
+
+def cleanup(sandbox, folder, id, *more):
+    return Terminal(sandbox, folder, 200, "cleanup", id, "--history-may-go", *more, HF_TOKEN=sandbox.hf_alice)
+
+
+def is_there(sandbox, id):
+    return any(repo["id"] == id for repo in sandbox.ask("GET", "/repos", hub="hf"))
+
+
+def screen(lines):
+    return "\n".join(lines)
+
+
+def test_the_question_names_both_sides_and_only_the_very_id_deletes(sandbox, tmp_path, copied):
+    id = copied("alice/cleanup-typed")
+    head = sandbox.repo("hf", "model", id)["branches"]["main"]
+    copy = sandbox.repo("ms", "model", id)["branches"]["master"]
+    for almost in (id.upper(), id[:-1], "y", " " + id, ""):
+        with cleanup(sandbox, tmp_path, id, "--delete") as terminal:
+            shown = screen(terminal.until(asked(id)))
+            assert f"About to delete: model {id} on Hugging Face, at commit {head}" in shown, shown
+            assert f"its copy: model {id} on ModelScope, at commit {copy}" in shown, shown
+            assert "lost with it: history" in shown, shown
+            terminal.type(almost + "\n")
+            code, last = terminal.end()
+        assert code == 130 and f"not confirmed: {id} is kept" in screen(last), screen(last)
+        assert is_there(sandbox, id)
+    with cleanup(sandbox, tmp_path, id, "--delete") as terminal:
+        terminal.until(asked(id))
+        terminal.type(id + "\n")
+        code, last = terminal.end()
+    assert code == 0 and "deleted" in screen(last), screen(last)
+    assert not is_there(sandbox, id)
+
+
+CHANGES = {
+    "commit": lambda sandbox, id: sandbox.seed("ms", "model", id, {"path": "new.txt", "text": "new"}, message="m"),
+    "private": lambda sandbox, id: sandbox.post("/repo", hub="ms", kind="model", id=id, private=True),
+    "gated": lambda sandbox, id: sandbox.post("/repo", hub="ms", kind="model", id=id, gated=True),
+    "disabled": lambda sandbox, id: sandbox.post("/repo", hub="ms", kind="model", id=id, disabled=True),
+    "deleted": lambda sandbox, id: sandbox.ask("DELETE", "/repo", hub="ms", kind="model", id=id),
+    "source": lambda sandbox, id: sandbox.seed("hf", "model", id, {"path": "new.txt", "text": "new"}, message="m"),
+    "tag": lambda sandbox, id: sandbox.seed("hf", "model", id, message="m", revision="other"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changes_while_a_person_thinks_keeps_the_source(sandbox, tmp_path, copied, change):
+    id = copied(f"alice/cleanup-{change}")
+    with cleanup(sandbox, tmp_path, id, "--delete") as terminal:
+        terminal.until(asked(id))
+        CHANGES[change](sandbox, id)
+        terminal.type(id + "\n")
+        code, last = terminal.end()
+    assert code == 1 and "changed since the verification" in screen(last), screen(last)
+    assert is_there(sandbox, id)
