@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use hf2ms_hub::{Listing, Revision};
+use hf2ms_hub::{Listing, RefKind, Revision};
 use hf2ms_worker::protocol::VerifyLevel;
 
 use crate::copy::verify::VerifiedCopy;
@@ -43,14 +43,15 @@ impl VerifiedRevision {
                 "{name} has a file that the copy has in another form"
             ));
         }
-        let is_read = |level| match (level, &found.contents) {
-            (VerifyLevel::Deep, Some(read)) => read.wrong.is_empty() && read.files == read.of,
-            (VerifyLevel::Deep, None) => false,
-            _ => true,
+        // A listing names also what is lost: at least the ends of every content have to be there.
+        let is_read = match (found.level, &found.contents) {
+            (VerifyLevel::Listing, _) => false,
+            (_, Some(read)) => read.wrong.is_empty() && read.files == read.of,
+            (_, None) => plan.files.iter().all(|planned| planned.file.size == 0),
         };
-        if !is_read(found.level) {
+        if !is_read {
             return Err(format!(
-                "not every byte of {name} could be read at the copy"
+                "not every content of {name} could be read at the copy"
             ));
         }
         Ok(Self(RemovedRevision {
@@ -77,6 +78,14 @@ impl VerifiedRevision {
     pub fn is_of(&self, commit: &Revision, stands: &Revision) -> bool {
         let at_copy = self.0.copy_head.as_ref();
         self.0.commit == *commit && stands.is_commit() && at_copy == Some(stands)
+    }
+
+    /// Branch or tag.
+    pub fn kind(&self) -> RefKind {
+        match self.0.kind == RefKind::Tag.name() {
+            true => RefKind::Tag,
+            false => RefKind::Branch,
+        }
     }
 
     /// The branch or tag, and its files.

@@ -8,7 +8,9 @@ use std::path::Path;
 use std::process::ExitStatus;
 
 use bollard::{API_DEFAULT_VERSION, Docker};
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr,
+};
 use tempfile::NamedTempFile;
 use tokio::process::Command;
 
@@ -84,6 +86,14 @@ pub fn signal(status: ExitStatus) -> Option<i32> {
 /// Whether the terminal can move its cursor, by the name of its kind.
 pub fn moves_cursor(kind: Option<&str>) -> bool {
     kind.is_some_and(|kind| !kind.is_empty() && kind != "dumb")
+}
+
+/// Drops what was typed and not read yet.
+///
+/// # Errors
+/// Standard input is no terminal.
+pub fn drop_typed() -> io::Result<()> {
+    Ok(tcflush(io::stdin(), QueueSelector::IFlush)?)
 }
 
 /// Stops the terminal of standard input from showing what is typed, until the value is dropped.

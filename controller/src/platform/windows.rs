@@ -96,6 +96,14 @@ pub fn moves_cursor(kind: Option<&str>) -> bool {
     kind != Some("dumb") && Term::stderr().features().colors_supported()
 }
 
+/// What was typed before a question can't be dropped here: whoever needs that asks nobody.
+///
+/// # Errors
+/// Always.
+pub fn drop_typed() -> io::Result<()> {
+    Err(ErrorKind::Unsupported.into())
+}
+
 /// Nothing is to be done: [`hidden_line`] reads keys, which no console shows.
 ///
 /// # Errors

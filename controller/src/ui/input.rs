@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Read};
 
 use tokio::sync::oneshot;
 
-use crate::platform::{hidden_line, hide_input};
+use crate::platform::{drop_typed, hidden_line, hide_input};
 
 /// More than this is no token.
 const LONGEST: u64 = 64 << 10;
@@ -21,6 +21,14 @@ pub async fn line() -> Option<String> {
         io::stdin().read_line(&mut line).map(|_| line)
     })
     .await
+}
+
+/// One line of stdin that is typed after `ask` is called. What was typed before answers nothing.
+pub async fn fresh_line(ask: impl FnOnce()) -> Option<String> {
+    // Where what was typed can't be dropped, nobody is asked.
+    drop_typed().ok()?;
+    ask();
+    line().await
 }
 
 /// One line of stdin, which the terminal does not show from before `ask` is called on. It shows what is typed again once this ends or
