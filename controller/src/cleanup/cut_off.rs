@@ -1,4 +1,4 @@
-//! Removals that were cut off after their hub was asked, and before its answer was kept: the next run looks at what happened.
+//! Removals whose hub was asked, and whose answer was lost or not kept: the next run looks at what happened.
 
 use hf2ms_hub::RepoAt;
 
@@ -10,7 +10,7 @@ use crate::settings::Settings;
 use crate::ui::errors::CliResult;
 use crate::ui::screen::Screen;
 
-/// Looks at every removal of this machine that was cut off, says what became of it, and ends its run.
+/// Looks at every removal of this machine whose end is not known, says what became of it, and ends its run.
 ///
 /// # Errors
 /// A hub can't be asked; the disk's.
@@ -21,8 +21,9 @@ pub async fn settle(
     screen: &Screen,
 ) -> CliResult<()> {
     let all = runs.list().into_iter();
-    let killed = all.filter(|run| run.verb == RunVerb::Cleanup && run.state == State::Killed);
-    for run in killed.filter(|run| is_meant(&run.source)) {
+    let is_over = |run: &RunRecord| !matches!(run.state, State::Running | State::Done);
+    let over = all.filter(|run| run.verb == RunVerb::Cleanup && is_over(run));
+    for run in over.filter(|run| is_meant(&run.source)) {
         if let Some(record) = asked(&run, runs) {
             settle_one(&run, record, runs, settings, screen).await?;
         }

@@ -138,8 +138,11 @@ impl RemovalPermit {
         };
         if let Err(error) = asked {
             let failure = hub_error(&error, &record.source, settings, AccessMode::Read);
-            let why = failure.to_string();
-            run.note(&JournalEntry::NotRemoved { why })?;
+            // Where that is not known, the next run looks.
+            if !error.is_unanswered() {
+                let why = failure.to_string();
+                run.note(&JournalEntry::NotRemoved { why })?;
+            }
             return Err(failure);
         }
         let removal = record.removal.clone();

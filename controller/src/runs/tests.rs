@@ -136,3 +136,77 @@ fn a_torn_last_line_is_forgiven() {
     fs::write(&journal, [&whole[..], &whole[..whole.len() / 2]].concat()).unwrap();
     assert_eq!(runs.journal(run.id()).len(), 1);
 }
+
+fn begin_as(
+    runs: &Runs,
+    verb: RunVerb,
+    source: &RepoAt,
+    destination: &RepoAt,
+) -> CliResult<RunDir> {
+    let plan = &PlanSummary::default();
+    let on = EngineKind::Local;
+    runs.begin(NewRun {
+        verb,
+        on,
+        source,
+        destination,
+        plan,
+    })
+}
+
+#[test]
+fn a_removal_locks_both_sides_whichever_comes_first() {
+    use RunVerb::{Cleanup, Migrate};
+    let state = tempfile::tempdir().unwrap();
+    let runs = Runs::new(state.path());
+    let (one, other) = (at("huggingface", "org/a"), at("modelscope", "org/a"));
+    for (source, copy) in [(&one, &other), (&other, &one)] {
+        let removal = begin_as(&runs, Cleanup, source, copy).unwrap();
+        for (verb, from, to) in [
+            (Cleanup, source, copy),
+            (Cleanup, copy, source),
+            (Migrate, source, copy),
+            (Migrate, copy, source),
+        ] {
+            let line = begin_as(&runs, verb, from, to).unwrap_err().to_string();
+            assert!(line.contains(removal.id()), "{line}");
+        }
+        assert!(begin_as(&runs, RunVerb::Verify, source, copy).is_ok());
+    }
+    let third = at("modelscope", "org/b");
+    let held = begin_as(&runs, Migrate, &one, &other).unwrap();
+    assert!(begin_as(&runs, Cleanup, &third, &other).is_err());
+    assert!(
+        begin_as(&runs, Migrate, &one, &third).is_ok(),
+        "no lock is left behind"
+    );
+    drop(held);
+}
+
+#[test]
+fn a_source_that_a_run_reads_is_in_use() {
+    let state = tempfile::tempdir().unwrap();
+    let runs = Runs::new(state.path());
+    let (source, copy) = (at("huggingface", "org/a"), at("modelscope", "org/a"));
+    let (third, pinned) = (
+        at("modelscope", "org/b"),
+        RepoAt {
+            revision: "0123456789012345678901234567890123456789".parse().unwrap(),
+            ..source.clone()
+        },
+    );
+    let copying = begin_as(&runs, RunVerb::Migrate, &pinned, &third).unwrap();
+    let line = runs.check_unused(&source, &copy).unwrap_err().to_string();
+    assert!(
+        line.contains(copying.id()) && line.contains("reads or writes org/a"),
+        "{line}"
+    );
+    assert!(
+        runs.check_unused(&at("huggingface", "org/c"), &copy)
+            .is_ok()
+    );
+    let line = runs.check_unused(&at("huggingface", "org/c"), &third);
+    assert!(line.unwrap_err().to_string().contains("writes to org/b"));
+    drop(copying);
+    assert!(runs.check_unused(&source, &copy).is_ok());
+}
