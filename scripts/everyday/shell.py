@@ -94,7 +94,7 @@ class Shell:
         """The text without what differs from run to run."""
         for address, shown in self.addresses.items():
             text = text.replace(address, shown)
-        text = text.replace(str(self.folder), "/home/alice").replace(str(WORKER), "/usr/local/bin/hf2ms-worker")
+        text = text.replace(str(self.folder), "/home/alice").replace(str(WORKER), "/usr/local/bin/hf2ms-worker").replace(str(HF2MS), "/usr/local/bin/hf2ms")
         text = ULID.sub(lambda found: self.stable_id(found.group()), text)
         for volatile, constant in VOLATILE:
             text = volatile.sub(constant, text)
