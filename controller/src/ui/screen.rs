@@ -294,8 +294,13 @@ impl Screen {
             Mode::Json => self.json(&ErrorEvent {
                 message: self.shown(&failure.to_string()),
                 exit: failure.exit() as u8,
+                nearest: failure.nearest().map(ToString::to_string),
             }),
-            _ => self.complain("error", &failure.to_string()),
+            _ => {
+                let meant = failure.nearest().map(|id| format!("; did you mean {id}?"));
+                let line = format!("{failure}{}", meant.unwrap_or_default());
+                self.complain("error", &line);
+            }
         }
     }
 
@@ -341,7 +346,7 @@ pub fn wait_of_host(host: &str, wait: Duration) -> String {
 }
 
 /// Whether a terminal of this name can't move its cursor.
-fn is_dumb(term: Option<String>) -> bool {
+pub(super) fn is_dumb(term: Option<String>) -> bool {
     term.is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
