@@ -6,6 +6,7 @@ mod dotenv;
 mod env_file;
 pub mod hub_errors;
 pub mod logins;
+pub mod nearest;
 mod owned_file;
 pub mod refused_write;
 pub mod remedies;
@@ -172,14 +173,18 @@ pub fn named(name: &str) -> String {
 /// The folder of what the user keeps for this program: `$XDG_CONFIG_HOME/hf2ms`, or `~/.config/hf2ms`; `None` where neither is
 /// known.
 pub fn config_dir(get: GetVariable<'_>) -> Option<PathBuf> {
-    // A relative path is to be ignored (XDG Base Directory Specification 0.8).
+    xdg_dir(get, "XDG_CONFIG_HOME", ".config").map(|root| root.join("hf2ms"))
+}
+
+/// A folder of the XDG Base Directory Specification 0.8: the one that this variable names, or the usual one of the home. A relative path
+/// does not count, as the specification says; `None` where neither is known.
+pub fn xdg_dir(get: GetVariable<'_>, variable: &str, usual: &str) -> Option<PathBuf> {
     let absolute = |name: &str| {
         get(name)
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())
     };
-    let own = absolute("XDG_CONFIG_HOME").map(|root| root.join("hf2ms"));
-    own.or_else(|| absolute("HOME").map(|home| home.join(".config/hf2ms")))
+    absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(usual)))
 }
 
 /// Where runs are kept, once it is sure that they can be: nothing is begun whose journal can't be written.
@@ -220,17 +225,12 @@ pub fn writable_state_dir() -> CliResult<PathBuf> {
 /// # Errors
 /// When none of the three is known.
 pub fn state_dir(get: GetVariable<'_>) -> CliResult<PathBuf> {
-    let set = |name: &str| {
-        get(name)
-            .map(|value| value.trim_matches(' ').to_owned())
-            .filter(|value| !value.is_empty())
-    };
-    let under = |name: &str, rest: &str| set(name).map(|root| PathBuf::from(root).join(rest));
-    let home = || under("HOME", ".local/state/hf2ms");
-    set("HF2MS_STATE")
+    let named = get("HF2MS_STATE").map(|value| value.trim_matches(' ').to_owned());
+    let usual = || xdg_dir(get, "XDG_STATE_HOME", ".local/state").map(|root| root.join("hf2ms"));
+    named
+        .filter(|value| !value.is_empty())
         .map(PathBuf::from)
-        .or_else(|| under("XDG_STATE_HOME", "hf2ms"))
-        .or_else(home)
+        .or_else(usual)
         .ok_or_else(|| {
             CliError::usage("there is no place for the state of runs: set HF2MS_STATE to a folder")
         })
@@ -257,7 +257,12 @@ mod tests {
             place(&[("XDG_STATE_HOME", "/x"), ("HOME", "/h")]).unwrap(),
             "/x/hf2ms"
         );
-        assert_eq!(place(&[("HOME", "/h")]).unwrap(), "/h/.local/state/hf2ms");
+        let relative = ("XDG_STATE_HOME", "x");
+        assert_eq!(
+            place(&[relative, ("HOME", "/h")]).unwrap(),
+            "/h/.local/state/hf2ms"
+        );
+        assert!(place(&[relative, ("HOME", "h")]).is_err());
         assert!(place(&[]).is_err());
     }
 
