@@ -1,5 +1,7 @@
 //! The command line: which verbs there are. Each verb's arguments live with the verb.
 
+pub mod unparsed;
+
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
@@ -26,6 +28,11 @@ pub struct Cli {
     /// Print each option that is set and where, and do nothing else
     #[arg(long, global = true)]
     pub show_config: bool,
+    /// Print NDJSON and nothing else; a verb that prints none refuses it
+    ///
+    /// It stands before the verb or behind it.
+    #[arg(long)]
+    pub json: bool,
     /// What is said, and where it is kept.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -172,6 +179,7 @@ pub enum Command {
     Mcp(verbs::mcp::Args),
     Skill(verbs::skill::Args),
     Completions(verbs::completions::Args),
+    Man(verbs::man::Args),
     Help(verbs::help::Args),
 }
 
@@ -186,6 +194,7 @@ impl Command {
                 | Self::Mcp(_)
                 | Self::Skill(_)
                 | Self::Completions(_)
+                | Self::Man(_)
                 | Self::Help(_)
         )
     }
@@ -223,6 +232,7 @@ impl Command {
             Self::Mcp(_) => "mcp",
             Self::Skill(_) => "skill",
             Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
             Self::Help(_) => "help",
         }
     }
@@ -262,6 +272,7 @@ impl Command {
             | Self::Mcp(_)
             | Self::Skill(_)
             | Self::Completions(_)
+            | Self::Man(_)
             | Self::Help(_) => false,
         }
     }

@@ -1,28 +1,36 @@
 //! `hf2ms`: reads the command line, does the verb, ends with its exit code.
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use hf2ms::cli::{Cli, Command};
+use hf2ms::cli::{Cli, Command, unparsed};
 use hf2ms::runs::first_id;
 use hf2ms::settings::config::{self, LayeredArgs};
 use hf2ms::settings::logins::Logins;
+use hf2ms::settings::nearest::with_nearest;
 use hf2ms::settings::{self, EnvFile, PlainHttp, plain_http_warning, short_secret_warning};
 use hf2ms::stop::Stop;
+use hf2ms::ui::colours;
 use hf2ms::ui::errors::CliResult;
 use hf2ms::ui::json::StartEvent;
 use hf2ms::ui::screen::Screen;
 use hf2ms::verbs;
 use hf2ms_worker::protocol::Exit;
 
+fn main() -> std::io::Result<ExitCode> {
+    if let Some(answered) = verbs::completions::answer(Cli::command) {
+        return answered.map(|()| Exit::Done.into());
+    }
+    command_line()
+}
+
 #[tokio::main]
-async fn main() -> std::io::Result<ExitCode> {
+async fn command_line() -> std::io::Result<ExitCode> {
     let words = match layered() {
         Ok(words) if words.is_shown() => {
-            words.print(&Screen::new(false));
+            words.print(&Screen::new(words.is_json()));
             return Ok(Exit::Done.into());
         }
         Ok(words) => words,
@@ -32,7 +40,14 @@ async fn main() -> std::io::Result<ExitCode> {
             return Ok(failure.exit().into());
         }
     };
-    let cli = Cli::parse_from(words.words());
+    let cli = match Cli::try_parse_from(words.words()) {
+        Ok(cli) => cli,
+        Err(error) => return Ok(unparsed::answer(&error, words.verb(), words.is_json()).into()),
+    };
+    perform(cli, &words).await
+}
+
+async fn perform(cli: Cli, words: &LayeredArgs) -> std::io::Result<ExitCode> {
     let globals = cli.globals();
     let Cli {
         command,
@@ -69,10 +84,14 @@ async fn main() -> std::io::Result<ExitCode> {
         Ok(()) => run(command, globals, &screen, &stop).await,
         Err(failure) => Err(failure),
     };
-    let exit = done.unwrap_or_else(|failure| {
-        screen.fail(&failure);
-        failure.exit()
-    });
+    let exit = match done {
+        Ok(exit) => exit,
+        Err(failure) => {
+            let failure = with_nearest(failure).await;
+            screen.fail(&failure);
+            failure.exit()
+        }
+    };
     screen.bars().clear();
     hf2ms_hub::git::leave_nothing();
     Ok(exit.into())
@@ -143,13 +162,13 @@ async fn run(
         Command::Demo(args) => verbs::demo::run(&args, screen, stop).await,
         Command::Mcp(_) => verbs::mcp::run(globals, stop).await,
         Command::Skill(_) => Ok(verbs::skill::run(screen)),
-        Command::Help(args) => verbs::help::run(&args, Cli::command(), screen),
-        Command::Completions(args) => verbs::completions::run(&args, Cli::command(), screen),
+        Command::Help(args) => verbs::help::run(&args, Cli::command()),
+        Command::Completions(args) => verbs::completions::run(&args, screen),
+        Command::Man(args) => verbs::man::run(&args, Cli::command()),
     }
 }
 
-/// Logs nothing unless `HF2MS_LOG` (or `RUST_LOG`) is set, since the screen prints what people need. No token and, but at a terminal, no
-/// colour gets into it.
+/// Logs nothing unless `HF2MS_LOG` (or `RUST_LOG`) is set, since the screen prints what people need. No token gets into it.
 fn log_to_stderr() {
     let level = std::env::var("HF2MS_LOG")
         .or_else(|_| std::env::var("RUST_LOG"))
@@ -161,7 +180,7 @@ fn log_to_stderr() {
     let writer = move || redactor.writer(std::io::stderr());
     tracing_subscriber::fmt()
         .with_env_filter(level)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(colours::are_for(&std::io::stderr()))
         .with_writer(writer)
         .init();
 }

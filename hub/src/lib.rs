@@ -53,9 +53,9 @@ pub use http::ByteStream;
 pub use hub::Hub;
 pub use list_repos::{OwnedRepo, OwnerRepos};
 pub use open::{
-    RawHub, list_repos, open_admin, open_blob_source, open_blob_store, open_destination,
-    open_destination_over, open_raw, open_ref_store, open_server_side_copy, open_source,
-    open_source_by_git, open_source_over, open_space, refs_by_git,
+    RawHub, list_first_repos, list_repos, open_admin, open_blob_source, open_blob_store,
+    open_destination, open_destination_over, open_raw, open_ref_store, open_server_side_copy,
+    open_source, open_source_by_git, open_source_over, open_space, refs_by_git,
 };
 pub use path::RepoPath;
 pub use profile::Profile;

@@ -233,12 +233,24 @@ pub fn open_space(side: &Side, http: HttpOptions) -> Result<Arc<dyn Spaces>> {
 /// [`crate::Kind::Usage`] for a hub that lists no owner's repos; the hub's own errors.
 pub async fn list_repos(side: &Side, http: HttpOptions) -> Result<OwnerRepos> {
     let listed = open(side, http, BlobTransport::Auto)?.owner_repos().await?;
-    listed.ok_or_else(|| {
-        Error::new(
-            Kind::Usage,
-            format!("{} does not list what an owner has", side.at.hub),
-        )
-    })
+    listed.ok_or_else(|| not_listed(side))
+}
+
+/// Lists as many of them as one request tells.
+///
+/// # Errors
+/// As [`list_repos`].
+pub async fn list_first_repos(side: &Side, http: HttpOptions) -> Result<OwnerRepos> {
+    let opened = open(side, http, BlobTransport::Auto)?;
+    let listed = opened.first_owner_repos().await?;
+    listed.ok_or_else(|| not_listed(side))
+}
+
+fn not_listed(side: &Side) -> Error {
+    Error::new(
+        Kind::Usage,
+        format!("{} does not list what an owner has", side.at.hub),
+    )
 }
 
 fn only_mirrored() -> Error {

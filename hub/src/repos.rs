@@ -60,6 +60,11 @@ pub trait Repo: Send + Sync {
         Ok(None)
     }
 
+    /// As many of those repos as the hub lists in one request.
+    async fn first_owner_repos(&self) -> Result<Option<OwnerRepos>> {
+        Ok(None)
+    }
+
     /// The repo's branches and tags; `None` where the hub's API has none.
     fn ref_store(self: Arc<Self>) -> Option<Arc<dyn RefStore>> {
         None

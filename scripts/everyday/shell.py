@@ -98,7 +98,7 @@ class Shell:
 
     def stable(self, text: str) -> str:
         """The text without what differs from run to run."""
-        text = self.named(text).replace(str(self.folder), "/home/alice").replace(str(WORKER), "/usr/local/bin/hf2ms-worker")
+        text = self.named(text).replace(str(self.folder), "/home/alice").replace(str(WORKER), "/usr/local/bin/hf2ms-worker").replace(str(HF2MS), "/usr/local/bin/hf2ms")
         text = ULID.sub(lambda found: self.stable_id(found.group()), text)
         for volatile, constant in VOLATILE:
             text = volatile.sub(constant, text)

@@ -16,9 +16,9 @@ from programs import HF2MS, PATIENCE, WORKER, environment
 
 
 class Terminal:
-    """`hf2ms` at a terminal of so many columns. Every state of the screen at which it paused was looked at."""
+    """`hf2ms`, or another program, at a terminal of so many columns. Every state of the screen at which it paused was looked at."""
 
-    def __init__(self, sandbox, folder, columns, *args, rows=24, term="xterm-256color", **more):
+    def __init__(self, sandbox, folder, columns, *args, rows=24, term="xterm-256color", program=HF2MS, **more):
         self.screen = pyte.Screen(columns, rows)
         self.stream = pyte.ByteStream(self.screen)
         self.states = []
@@ -34,7 +34,7 @@ class Terminal:
             **more,
         )
         self.process = subprocess.Popen(
-            [str(HF2MS), *args], stdin=slave, stdout=slave, stderr=slave, env=of_test, cwd=folder, start_new_session=True, close_fds=True,
+            [str(program), *args], stdin=slave, stdout=slave, stderr=slave, env=of_test, cwd=folder, start_new_session=True, close_fds=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         os.close(slave)

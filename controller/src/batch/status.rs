@@ -93,7 +93,8 @@ fn under_way(batch: &BatchRecord, runs: &[RunRecord]) -> String {
         .count();
     let begun = runs.len() as u64;
     format!(
-        "{table}\n{}: {working} at work, {} ended, {} without a run so far",
+        "{}\n{}: {working} at work, {} ended, {} without a run so far",
+        table.fitted(),
         counted(batch.repos, "repo"),
         begun - working as u64,
         batch.repos.saturating_sub(begun)

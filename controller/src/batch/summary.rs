@@ -351,7 +351,7 @@ impl BatchSummary {
         if self.rows.iter().any(is_compared) {
             table = table.without("visible to");
         }
-        format!("\n{table}\n{}", self.last_line())
+        format!("\n{}\n{}", table.fitted(), self.last_line())
     }
 
     fn last_line(&self) -> String {

@@ -204,8 +204,7 @@ pub async fn read_plan(file: &Path, options: &CopyOptions<'_>) -> CliResult<Deci
             "{error}; give a plan that hf2ms plan SOURCE --out FILE wrote"
         ))
     };
-    let mut plan: Plan = serde_json::from_slice(&content).map_err(|error| no_plan(&error))?;
-    plan.check().map_err(|error| no_plan(&error))?;
+    let mut plan = Plan::read(&content).map_err(|error| no_plan(&error))?;
     for (at, access) in [
         (&plan.source, settings.access(plan.source.hub)),
         (&plan.destination, settings.access_to(plan.destination.hub)),

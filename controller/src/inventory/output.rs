@@ -6,6 +6,7 @@ use std::path::Path;
 
 use clap::ValueEnum;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::inventory::row::InventoryRow;
@@ -120,7 +121,7 @@ fn columns(rows: &[InventoryRow]) -> (Vec<Column>, Vec<Vec<String>>) {
 /// The table for a person, and the line of totals.
 pub fn table(rows: &[InventoryRow], totals: &str) -> String {
     let (columns, cells) = columns(rows);
-    format!("{}\n{totals}", Table::new(columns, cells))
+    format!("{}\n{totals}", Table::new(columns, cells).fitted())
 }
 
 /// The same table in Markdown.
@@ -230,7 +231,7 @@ fn quoted(value: &str) -> String {
 }
 
 /// All rows and the totals.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct InventoryDocument<'a> {
     /// A row for each repo.
     pub repos: &'a [InventoryRow],

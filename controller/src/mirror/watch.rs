@@ -71,6 +71,7 @@ fn tell(ended: &CliResult<MirrorReport>, screen: &Screen) {
     match ended {
         Ok(report) => screen.json(&report.event()),
         Err(failure) => screen.json(&ErrorEvent {
+            nearest: None,
             message: screen.shown(&failure.to_string()),
             exit: failure.exit() as u8,
         }),

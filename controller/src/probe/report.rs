@@ -102,7 +102,7 @@ pub fn table(probed: &Probed) -> String {
         ]
     };
     let columns = ["verdict", "name", "assumption", "what was seen"].map(Column::Text);
-    Table::new(columns, probed.findings.iter().map(row)).to_string()
+    Table::new(columns, probed.findings.iter().map(row)).fitted()
 }
 
 /// The table of speeds for a terminal; empty if none was measured.
@@ -121,7 +121,7 @@ pub fn speeds(probed: &Probed) -> Option<String> {
     };
     let columns = ["hub", "what", "at a time", "rate"].map(Column::Text);
     let table = Table::new(columns, probed.speeds.iter().map(row));
-    (!probed.speeds.is_empty()).then(|| table.to_string())
+    (!probed.speeds.is_empty()).then(|| table.fitted())
 }
 
 /// The file for an issue, in Markdown.

@@ -372,7 +372,7 @@ impl RevisionsSummary {
         let mut rows: Vec<Vec<String>> = self.rows.iter().map(cells).collect();
         say_reasons_once(&mut rows);
         let table = Table::new(columns, rows);
-        format!("\n{table}\n{}", self.last_line())
+        format!("\n{}\n{}", table.fitted(), self.last_line())
     }
 
     fn last_line(&self) -> String {

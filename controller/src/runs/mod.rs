@@ -30,10 +30,15 @@ use ulid::Ulid;
 pub use self::dir::RunDir;
 pub use self::files::{create_private, write_aside};
 use self::locks::{check_free, is_held, lock_destination, lock_name};
+pub use self::read::UnreadRun;
 use self::read::{journal, record};
+use self::record::FORMAT;
 pub use self::record::{JournalEntry, NewRun, RunRecord, RunVerb, State};
 use crate::platform::read_holder;
 use crate::ui::errors::{CliError, CliResult};
+
+/// This version of the program.
+const THIS: &str = env!("CARGO_PKG_VERSION");
 
 /// The id of the first run of this process, which is known before the run begins.
 static FIRST: LazyLock<String> = LazyLock::new(|| Ulid::new().to_string());
@@ -126,6 +131,8 @@ impl Runs {
         create_private(&path.join("logs"))?;
         let record = RunRecord {
             id,
+            format: FORMAT,
+            written_by: Some(THIS.to_owned()),
             verb,
             started: now(),
             source: source.clone(),
@@ -151,6 +158,8 @@ impl Runs {
             _ => self.lock(&record.id, &[&record.destination])?,
         };
         let record = RunRecord {
+            format: FORMAT,
+            written_by: Some(THIS.to_owned()),
             state: State::Running,
             reason: None,
             ..record.clone()
@@ -192,14 +201,49 @@ impl Runs {
 
     /// Every run, the newest first; folders without a readable record are passed over.
     pub fn list(&self) -> Vec<RunRecord> {
-        let folders = fs::read_dir(self.state.join("runs"))
-            .into_iter()
+        self.newest(usize::MAX)
+    }
+
+    /// So many of the newest runs, as [`Self::list`] lists them. No more folders are read than it takes.
+    pub fn newest(&self, most: usize) -> Vec<RunRecord> {
+        let folders = self.folders().into_iter().rev();
+        folders
+            .filter_map(|path| self.record(&path))
+            .take(most)
+            .collect()
+    }
+
+    /// Runs whose record this version can't read, the newest first.
+    pub fn unread(&self) -> Vec<UnreadRun> {
+        let folders = self.folders().into_iter().rev();
+        folders.filter_map(|path| UnreadRun::at(&path)).collect()
+    }
+
+    /// Fails for a run that is asked for, and can't be read: none is silently taken in its place.
+    fn check_read(&self, asked: &str, found: Option<&RunRecord>) -> CliResult<()> {
+        let end = asked.to_uppercase();
+        let is_meant = |path: &PathBuf| {
+            let id = path.file_name().unwrap_or_default().to_string_lossy();
+            match asked {
+                "last" => found.is_none_or(|found| *id > *found.id),
+                _ => id.ends_with(&end),
+            }
+        };
+        let mut meant = self.folders().into_iter().rev().filter(is_meant);
+        let unread = meant.find_map(|path| UnreadRun::at(&path));
+        unread.map_or(Ok(()), |run| Err(CliError::usage(run.to_string())))
+    }
+
+    /// The folders of all runs, by their ids, which tell the order in which they began.
+    fn folders(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.state.join("runs")).into_iter();
+        let mut folders: Vec<PathBuf> = entries
             .flatten()
             .flatten()
-            .map(|entry| entry.path());
-        let mut runs: Vec<RunRecord> = folders.filter_map(|path| self.record(&path)).collect();
-        runs.sort_by(|a, b| b.id.cmp(&a.id));
-        runs
+            .map(|entry| entry.path())
+            .collect();
+        folders.sort();
+        folders
     }
 
     fn record(&self, path: &Path) -> Option<RunRecord> {
@@ -223,7 +267,9 @@ impl Runs {
         let mut found = all
             .iter()
             .filter(|run| asked == "last" || run.id.ends_with(&asked.to_uppercase()));
-        match (found.next(), found.next()) {
+        let (first, second) = (found.next(), found.next());
+        self.check_read(asked, first)?;
+        match (first, second) {
             (Some(run), second) if asked == "last" || second.is_none() => Ok(run.clone()),
             (Some(_), Some(_)) => Err(CliError::usage(format!(
                 "more than one run ends in {asked}: give more of its id"

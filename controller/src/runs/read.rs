@@ -1,17 +1,76 @@
 //! How a run's record and journal are read, also while another process writes them.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
+use serde::Deserialize;
+
 use super::locks::is_held;
-use super::record::{JournalEntry, RunRecord, State};
+use super::record::{FORMAT, JournalEntry, RunRecord, State};
 use crate::args::workers::EngineKind;
+
+/// A run whose record can't be read: a later version of hf2ms wrote it, or it is damaged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadRun {
+    /// Its id.
+    pub id: String,
+    why: String,
+}
+
+/// What is read of a record before anything else: one of another format may have another shape.
+#[derive(Deserialize)]
+struct WrittenRecord {
+    format: Option<u32>,
+    written_by: Option<String>,
+}
+
+impl WrittenRecord {
+    /// Why this version can't read it, if that is so.
+    fn refusal(&self) -> Option<String> {
+        let format = self.format.filter(|format| *format > FORMAT)?;
+        let by = self.written_by.as_deref().unwrap_or("a later version");
+        Some(format!(
+            "was written by hf2ms {by} in format {format}, and hf2ms {} reads formats up to {FORMAT}: use that version for it",
+            env!("CARGO_PKG_VERSION")
+        ))
+    }
+}
+
+impl UnreadRun {
+    /// The run in this folder, if it has a record that can't be read.
+    pub(super) fn at(path: &Path) -> Option<Self> {
+        let json = fs::read(path.join("run.json")).ok()?;
+        let written = serde_json::from_slice::<WrittenRecord>(&json);
+        let later = written.ok().and_then(|written| written.refusal());
+        let damaged = || {
+            let error = serde_json::from_slice::<RunRecord>(&json).err()?;
+            Some(format!(
+                "has a run.json that can't be read ({error}): move {} away",
+                path.display()
+            ))
+        };
+        let id = path.file_name()?.to_string_lossy().into_owned();
+        let why = later.or_else(damaged)?;
+        Some(Self { id, why })
+    }
+}
+
+impl fmt::Display for UnreadRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "run {} {}", self.id, self.why)
+    }
+}
 
 /// The record in a run's folder. A run whose process is gone has been killed, unless its calls go on in the cloud.
 pub(super) fn record(path: &Path) -> Option<RunRecord> {
-    let mut record: RunRecord =
-        serde_json::from_slice(&fs::read(path.join("run.json")).ok()?).ok()?;
+    let json = fs::read(path.join("run.json")).ok()?;
+    let written: WrittenRecord = serde_json::from_slice(&json).ok()?;
+    let mut record: RunRecord = match written.refusal() {
+        Some(_) => return None,
+        None => serde_json::from_slice(&json).ok()?,
+    };
     if record.state == State::Running && !is_held(&path.join("alive")) {
         record.state = if record.on == EngineKind::Modal && has_calls(path) {
             State::Detached

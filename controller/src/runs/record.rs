@@ -9,11 +9,24 @@ use crate::args::workers::EngineKind;
 use crate::runs::removal::Removal;
 use crate::ui::errors::{CliError, CliResult};
 
+/// The version of a run's folder. A field may be added to its files without another version, but none changes its meaning or goes.
+pub(super) const FORMAT: u32 = 1;
+
+fn first_format() -> u32 {
+    1
+}
+
 /// A run, as `hf2ms runs` lists it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunRecord {
     /// Its id.
     pub id: String,
+    /// The version of its folder.
+    #[serde(default = "first_format")]
+    pub format: u32,
+    /// The version of the hf2ms that wrote it last; absent in runs of earlier ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_by: Option<String>,
     /// Its command.
     pub verb: RunVerb,
     /// When it began, in seconds since 1970.

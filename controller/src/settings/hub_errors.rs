@@ -43,10 +43,10 @@ pub fn hub_error(error: &Error, at: &RepoAt, settings: &Settings, mode: AccessMo
 /// The error of a command for a hub's error: `access` says which token and endpoint were used.
 pub fn explain(error: &Error, at: &RepoAt, access: &Access, mode: AccessMode) -> CliError {
     let failure = CliError::new(Exit::of(error.kind()), line(error, at, access, mode));
-    if matches!(error.kind(), Kind::Unauthorized | Kind::Unreachable) {
-        failure.for_all()
-    } else {
-        failure
+    match (error.kind(), mode) {
+        (Kind::Unauthorized | Kind::Unreachable, _) => failure.for_all(),
+        (Kind::NotFound, AccessMode::Read) => failure.about_absent(at),
+        _ => failure,
     }
 }
 

@@ -6,6 +6,7 @@ mod dotenv;
 mod env_file;
 pub mod hub_errors;
 pub mod logins;
+pub mod nearest;
 mod owned_file;
 pub mod refused_write;
 pub mod remedies;
@@ -173,14 +174,21 @@ pub fn named(name: &str) -> String {
 /// The folder of what the user keeps for this program: `$XDG_CONFIG_HOME/hf2ms`, or what this system has for that; `None`
 /// where neither is known.
 pub fn config_dir(get: GetVariable<'_>) -> Option<PathBuf> {
-    // A relative path is to be ignored (XDG Base Directory Specification 0.8).
-    let absolute = |name: &str| {
-        get(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let own = absolute("XDG_CONFIG_HOME").map(|root| root.join("hf2ms"));
+    let own = absolute(get, "XDG_CONFIG_HOME").map(|root| root.join("hf2ms"));
     own.or_else(|| places::config_dir(System::THIS, get).filter(|path| path.is_absolute()))
+}
+
+/// A folder of the XDG Base Directory Specification 0.8: the one that this variable names, or the usual one of the home; `None` where
+/// neither is known.
+pub fn xdg_dir(get: GetVariable<'_>, variable: &str, usual: &str) -> Option<PathBuf> {
+    let home = || places::home(System::THIS, get).filter(|path| path.is_absolute());
+    absolute(get, variable).or_else(|| Some(home()?.join(usual)))
+}
+
+/// The folder that a variable of that specification names. A relative path does not count, as the specification says.
+fn absolute(get: GetVariable<'_>, variable: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(get(variable)?);
+    path.is_absolute().then_some(path)
 }
 
 /// Where runs are kept, once it is sure that they can be: nothing is begun whose journal can't be written.
@@ -221,16 +229,12 @@ pub fn writable_state_dir() -> CliResult<PathBuf> {
 /// # Errors
 /// When none of the three is known.
 pub fn state_dir(get: GetVariable<'_>) -> CliResult<PathBuf> {
-    let set = |name: &str| {
-        get(name)
-            .map(|value| value.trim_matches(' ').to_owned())
-            .filter(|value| !value.is_empty())
-    };
-    let under = |name: &str, rest: &str| set(name).map(|root| PathBuf::from(root).join(rest));
-    set("HF2MS_STATE")
+    let named = get("HF2MS_STATE").map(|value| value.trim_matches(' ').to_owned());
+    named
+        .filter(|value| !value.is_empty())
         .map(PathBuf::from)
-        .or_else(|| under("XDG_STATE_HOME", "hf2ms"))
-        .or_else(|| places::state_dir(System::THIS, &set))
+        .or_else(|| absolute(get, "XDG_STATE_HOME").map(|root| root.join("hf2ms")))
+        .or_else(|| places::state_dir(System::THIS, get).filter(|path| path.is_absolute()))
         .ok_or_else(|| {
             CliError::usage("there is no place for the state of runs: set HF2MS_STATE to a folder")
         })
@@ -257,7 +261,12 @@ mod tests {
             place(&[("XDG_STATE_HOME", "/x"), ("HOME", "/h")]).unwrap(),
             "/x/hf2ms"
         );
-        assert_eq!(place(&[("HOME", "/h")]).unwrap(), "/h/.local/state/hf2ms");
+        let relative = ("XDG_STATE_HOME", "x");
+        assert_eq!(
+            place(&[relative, ("HOME", "/h")]).unwrap(),
+            "/h/.local/state/hf2ms"
+        );
+        assert!(place(&[relative, ("HOME", "h")]).is_err());
         assert!(place(&[]).is_err());
     }
 

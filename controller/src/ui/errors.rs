@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io::ErrorKind;
 
+use hf2ms_hub::{RepoAt, RepoId};
 use hf2ms_worker::protocol::Exit;
 use hf2ms_worker::repo_ref::BadRepoRef;
 
@@ -15,6 +16,10 @@ pub struct CliError {
     exit: Exit,
     line: String,
     reach: Reach,
+    /// The repo that a hub does not have, or does not show.
+    absent: Option<Box<RepoAt>>,
+    /// The repo that may have been meant instead.
+    nearest: Option<Box<RepoId>>,
 }
 
 /// Whether an error ends the other repos of a command too.
@@ -34,7 +39,31 @@ impl CliError {
             exit,
             line: line.into(),
             reach: Reach::One,
+            absent: None,
+            nearest: None,
         }
+    }
+
+    /// The same error, which is about a source that was not found.
+    pub fn about_absent(self, at: &RepoAt) -> Self {
+        let absent = Some(Box::new(at.clone()));
+        Self { absent, ..self }
+    }
+
+    /// The source that was not found, if the error is about that.
+    pub fn absent(&self) -> Option<&RepoAt> {
+        self.absent.as_deref()
+    }
+
+    /// The same error, beside which this repo is named.
+    pub fn with_nearest(self, nearest: Option<RepoId>) -> Self {
+        let nearest = nearest.map(Box::new);
+        Self { nearest, ..self }
+    }
+
+    /// The repo that may have been meant. It is no part of the error's words: logs and records do without it.
+    pub fn nearest(&self) -> Option<&RepoId> {
+        self.nearest.as_deref()
     }
 
     /// The same error, for the other repos of the command too.

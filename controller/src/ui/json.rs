@@ -11,21 +11,21 @@ pub const JSON_VERSION: u32 = 1;
 /// The first line of every command.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "event", rename = "start")]
-pub struct StartEvent {
+pub struct StartEvent<'a> {
     /// The version of the schema of these lines.
     pub schema: u32,
     /// The program's version.
     pub version: &'static str,
     /// The command.
-    pub verb: &'static str,
+    pub verb: &'a str,
     /// The id of the run that the command makes; of `batch`, the id of the whole batch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
 }
 
-impl StartEvent {
+impl<'a> StartEvent<'a> {
     /// The first line of this verb, which makes this run.
-    pub fn new(verb: &'static str, run: Option<String>) -> Self {
+    pub fn new(verb: &'a str, run: Option<String>) -> Self {
         Self {
             schema: JSON_VERSION,
             version: env!("CARGO_PKG_VERSION"),
@@ -51,6 +51,9 @@ pub struct ErrorEvent {
     pub message: String,
     /// The exit code.
     pub exit: u8,
+    /// The repo of the same owner that may have been meant, where a source was not found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<String>,
 }
 
 /// A line as it is printed: its time, the repo or revision it is about, and the event.

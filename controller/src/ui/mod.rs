@@ -1,6 +1,8 @@
 //! The output of a command: lines, bars, progress, logs, tables, counts and errors.
 
+pub mod alike;
 pub mod bars;
+pub mod colours;
 pub mod counts;
 pub mod errors;
 pub mod input;
@@ -9,6 +11,7 @@ pub mod log;
 pub mod nouns;
 pub mod numbers;
 mod pace;
+pub mod pager;
 pub mod progress;
 mod said_waits;
 pub mod screen;

@@ -3,8 +3,13 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use console::{Term, measure_text_width};
+
 /// A reason of fewer bytes is repeated: it is no longer than the reference to another row.
 const SHORT: usize = 20;
+
+/// A row that takes more lines than this at a terminal is no row any more.
+const MOST_LINES: usize = 2;
 
 /// A column of a table, by its title.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +46,38 @@ impl Table {
             self.rows.iter_mut().for_each(|row| drop(row.remove(at)));
         }
         self
+    }
+
+    /// The text for the terminal that stdout is, or for the pipe: where a row would take more than two lines, each of its cells has one.
+    pub fn fitted(&self) -> String {
+        let stdout = Term::stdout();
+        let columns = stdout.is_term().then(|| stdout.size_checked()).flatten();
+        self.within(columns.map(|(_, columns)| usize::from(columns)))
+    }
+
+    fn within(&self, columns: Option<usize>) -> String {
+        let table = self.to_string();
+        let widest = table.lines().map(measure_text_width).max();
+        match columns {
+            Some(columns) if widest > Some(columns * MOST_LINES) => self.listed(),
+            _ => table,
+        }
+    }
+
+    /// A line for each cell that is not empty, with its title, and an empty line between rows.
+    fn listed(&self) -> String {
+        let titles = self.columns.iter().map(|column| column.title());
+        let width = titles.clone().map(str::len).max().unwrap_or_default();
+        let row = |cells: &Vec<String>| {
+            let cells = titles.clone().zip(cells);
+            let lines: Vec<String> = cells
+                .filter(|(_, cell)| !cell.is_empty())
+                .map(|(title, cell)| format!("{title:<width$}  {cell}"))
+                .collect();
+            lines.join("\n")
+        };
+        let rows: Vec<String> = self.rows.iter().map(row).collect();
+        rows.join("\n\n")
     }
 
     fn width(&self, at: usize) -> usize {
@@ -139,6 +176,18 @@ mod tests {
         assert_eq!(
             table().to_string(),
             "repo       files  reason\norg/größe      7\norg/b          -  no such repo"
+        );
+    }
+
+    #[test]
+    fn a_terminal_that_is_much_too_narrow_gets_a_line_a_cell() {
+        let table = table();
+        for columns in [None, Some(200), Some(15)] {
+            assert_eq!(table.within(columns), table.to_string(), "{columns:?}");
+        }
+        assert_eq!(
+            table.within(Some(14)),
+            "repo    org/größe\nfiles   7\n\nrepo    org/b\nfiles   -\nreason  no such repo"
         );
     }
 

@@ -81,6 +81,7 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
             EngineKind::Docker => container(args, &settings, screen, stop).await?,
             EngineKind::Modal => cloud(&settings).await?,
         };
+        findings.insert(0, this_version());
         findings.extend(defaults());
         for hub in Hub::with_api() {
             let (from, to) = (settings.access(hub), settings.access_to(hub));
@@ -210,6 +211,14 @@ fn place(name: &str) -> String {
     origin.map_or(String::new(), |origin| format!("; from {origin}"))
 }
 
+/// This program, beside which the workers' versions stand.
+fn this_version() -> CheckEvent {
+    let at = std::env::current_exe();
+    let at = at.map_or(String::new(), |at| format!(" at {}", at.display()));
+    let says = format!("{}{at}", env!("CARGO_PKG_VERSION"));
+    CheckEvent::new("hf2ms", CheckVerdict::Good, says)
+}
+
 /// The defaults of options that variables and `config.toml` set.
 fn defaults() -> impl Iterator<Item = CheckEvent> {
     config::defaults().iter().map(|set| {
@@ -271,7 +280,7 @@ async fn worker(settings: &Settings) -> Vec<CheckEvent> {
         .lines()
         .find_map(|line| serde_json::from_str(line).ok());
     let place = format!("at {}", binary.display());
-    said.and_then(|event| answered(event, &place))
+    said.and_then(|event| answered(event, &place, OF_BINARY))
         .unwrap_or_else(|| {
             vec![CheckEvent::new(
                 "worker",
@@ -338,10 +347,14 @@ async fn container(
             format!("a container does not answer its check: {why}"),
         )]
     };
+    let of_image = match args.containers.image {
+        Some(_) => OF_IMAGE,
+        None => OF_STATIC,
+    };
     let answers = docker
         .check(&endpoints(settings))
         .await
-        .map(|event| answered(event, "in a container").unwrap_or_default());
+        .map(|event| answered(event, "in a container", of_image).unwrap_or_default());
     Ok([found]
         .into_iter()
         .chain(answers.unwrap_or_else(silent))
@@ -378,7 +391,7 @@ async fn cloud(settings: &Settings) -> CliResult<Vec<CheckEvent>> {
             [found]
                 .into_iter()
                 .chain(left_out)
-                .chain(answered(event, "in a container on Modal").unwrap_or_default())
+                .chain(answered(event, "in a container on Modal", OF_STATIC).unwrap_or_default())
                 .collect()
         }
         Err::<_, CliError>(failure) => {
@@ -391,24 +404,23 @@ async fn cloud(settings: &Settings) -> CliResult<Vec<CheckEvent>> {
     })
 }
 
+/// What to do about a worker of another version, by where it comes from.
+const OF_BINARY: &str = "install both alike, or set HF2MS_WORKER to the worker of this version";
+const OF_STATIC: &str = "set HF2MS_STATIC_WORKER to the static worker of this version";
+const OF_IMAGE: &str = "give an --image of this version, or leave --image out";
+
 /// The results in a worker's `checked` event; `None` for another event.
-fn answered(event: Event, place: &str) -> Option<Vec<CheckEvent>> {
+fn answered(event: Event, place: &str, remedy: &str) -> Option<Vec<CheckEvent>> {
     let Event::Checked { version, endpoints } = event else {
         return None;
     };
-    let matches = version == env!("CARGO_PKG_VERSION");
-    let says = format!(
-        "{version} {place}{}",
-        if matches {
-            ""
-        } else {
-            ", another version than hf2ms: install both alike"
-        }
-    );
-    let verdict = if matches {
-        CheckVerdict::Good
-    } else {
-        CheckVerdict::Bad
+    const THIS: &str = env!("CARGO_PKG_VERSION");
+    let (verdict, says) = match version == THIS {
+        true => (CheckVerdict::Good, format!("{version} {place}")),
+        false => (
+            CheckVerdict::Bad,
+            format!("{version} {place}, and hf2ms is {THIS}: {remedy}"),
+        ),
     };
     Some(
         std::iter::once(CheckEvent::new("worker", verdict, says))

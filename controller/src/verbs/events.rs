@@ -1,5 +1,6 @@
-//! All events of `--json` in one list. `docs/events.schema.json` and `docs/json.md` are made of it.
+//! All events of `--json` in one list, and the documents of verbs. Their schemas and `docs/json.md` are made of it.
 
+use hf2ms_worker::plan::Plan;
 use schemars::JsonSchema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use crate::copy::run::CreatedEvent;
 use crate::engine::remote::SubmittedEvent;
 use crate::estimate::EstimateEvent;
 use crate::estimate::simulate::simulation::SimulationEvent;
+use crate::inventory::output::InventoryDocument;
 use crate::inventory::summary::{InventoryEvent, InventoryRepoEvent};
 use crate::mirror::check::MirrorCheckedEvent;
 use crate::mirror::remote::PullMirrorEvent;
@@ -23,6 +25,7 @@ use crate::probe::report::{ProbeEvent, ProbedEvent, ScratchEvent};
 use crate::revisions::summary::RevisionsEvent;
 use crate::runs::removal_report::RemovalReportEvent;
 use crate::runs::report::ReportEvent;
+use crate::settings::config::OptionEvent;
 use crate::ui::json::{ErrorEvent, StartEvent, WarningEvent};
 use crate::ui::worker_events::{
     BackupTagEvent, CommittedEvent, DeletedEvent, FailedEvent, FileEvent, PauseEndedEvent,
@@ -56,12 +59,31 @@ pub fn schema() -> Value {
     })
 }
 
+/// The JSON Schema of each document that a verb prints or writes as a whole, by its file in `docs`.
+pub fn documents() -> [(&'static str, Value); 2] {
+    [
+        ("plan.schema.json", document::<Plan>("A plan of hf2ms")),
+        (
+            "inventory.schema.json",
+            document::<InventoryDocument<'static>>("An inventory of hf2ms"),
+        ),
+    ]
+}
+
+fn document<D: JsonSchema>(title: &str) -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let mut schema = settings.into_generator().into_root_schema_for::<D>();
+    schema.insert("title".to_owned(), title.into());
+    schema.into()
+}
+
 /// Every event by its name, in the order of `docs/json.md`.
 fn all(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
     vec![
-        of::<StartEvent>(generator, "start"),
+        of::<StartEvent<'static>>(generator, "start"),
         of::<WarningEvent>(generator, "warning"),
         of::<ErrorEvent>(generator, "error"),
+        of::<OptionEvent>(generator, "option"),
         of::<PlannedEvent<'static>>(generator, "planned"),
         of::<DeletionsEvent<'static>>(generator, "deletions"),
         of::<EstimateEvent<'static>>(generator, "estimate"),
@@ -145,7 +167,7 @@ mod tests {
     fn each_event_has_its_name_and_its_time() {
         let schema = schema();
         let events = schema["oneOf"].as_array().unwrap();
-        assert_eq!(events.len(), 48);
+        assert_eq!(events.len(), 49);
         for event in events {
             let name = event["$ref"]
                 .as_str()

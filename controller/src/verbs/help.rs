@@ -3,8 +3,9 @@
 use clap::Command;
 use hf2ms_worker::protocol::Exit;
 
+use crate::ui::alike::nearest;
 use crate::ui::errors::{CliError, CliResult};
-use crate::ui::screen::Screen;
+use crate::ui::{colours, pager};
 
 /// Explain a verb or a task, as `hf2ms help migrate` or `hf2ms help private`; alone, list both
 #[derive(Debug, clap::Args)]
@@ -79,14 +80,11 @@ pub const TOPICS: [Topic; 10] = [
     },
 ];
 
-/// From this similarity on, of 0 to 1, a name may be what was meant.
-const ALIKE: f64 = 0.7;
-
 /// Prints what is asked for.
 ///
 /// # Errors
 /// There is neither a verb nor a topic of this name.
-pub fn run(args: &Args, mut program: Command, screen: &Screen) -> CliResult<Exit> {
+pub fn run(args: &Args, mut program: Command) -> CliResult<Exit> {
     program.build();
     let help = match args.what.as_deref() {
         None => overview(&program),
@@ -95,7 +93,7 @@ pub fn run(args: &Args, mut program: Command, screen: &Screen) -> CliResult<Exit
             .or_else(|| of_verb(what, &mut program))
             .ok_or_else(|| unknown(what, &program))?,
     };
-    screen.print(help.trim_end());
+    pager::show(&help);
     Ok(Exit::Done)
 }
 
@@ -133,17 +131,13 @@ fn of_topic(name: &str) -> Option<&'static str> {
 
 fn of_verb(name: &str, program: &mut Command) -> Option<String> {
     let verb = program.find_subcommand_mut(name)?;
-    Some(verb.render_long_help().to_string())
+    Some(colours::written(&verb.render_long_help()))
 }
 
 fn unknown(what: &str, program: &Command) -> CliError {
     let names = verbs(program).map(Command::get_name);
     let names = names.chain(TOPICS.iter().map(|topic| topic.name));
-    let nearest = names
-        .map(|name| (strsim::jaro_winkler(&what.to_lowercase(), name), name))
-        .filter(|(similarity, _)| *similarity >= ALIKE)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| format!(" (the nearest is {name})"));
+    let nearest = nearest(what, names).map(|name| format!(" (the nearest is {name})"));
     CliError::usage(format!(
         "there is no verb and no topic {}{}: run hf2ms help, which lists both",
         hf2ms_hub::path::escape(what),

@@ -11,6 +11,7 @@ pub mod help;
 pub mod inventory;
 pub mod login;
 pub mod logs;
+pub mod man;
 pub mod mcp;
 pub mod migrate;
 pub mod mirror;

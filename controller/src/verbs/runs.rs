@@ -30,7 +30,11 @@ pub struct Args {
 /// # Errors
 /// The folder of runs is not known.
 pub fn run(args: &Args, screen: &Screen) -> CliResult<Exit> {
-    let runs = Runs::new(&state_dir(&environment)?).list();
+    let folder = Runs::new(&state_dir(&environment)?);
+    let runs = folder.list();
+    for unread in folder.unread().iter().filter(|_| !args.ids) {
+        screen.warn(unread.to_string());
+    }
     if args.ids {
         runs.iter().for_each(|run| screen.print(&run.id));
     } else if args.json {
@@ -53,7 +57,7 @@ pub fn run(args: &Args, screen: &Screen) -> CliResult<Exit> {
             true => table,
             false => table.without("why"),
         };
-        screen.print(table.to_string());
+        screen.print(table.fitted());
     }
     Ok(Exit::Done)
 }

@@ -29,6 +29,12 @@ fn the_schema_and_its_page_are_those_of_the_code() {
     let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
     hold("events.schema.json", &text);
     hold("json.md", &page::of(&schema));
+    for (name, schema) in hf2ms::verbs::events::documents() {
+        hold(
+            name,
+            &(serde_json::to_string_pretty(&schema).unwrap() + "\n"),
+        );
+    }
 }
 
 /// The events of a command, all of which are held against the schema when it ends.

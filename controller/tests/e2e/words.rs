@@ -1,4 +1,4 @@
-//! What the program says of itself: help, completions, the demo.
+//! What the program says of itself: help, the demo.
 
 use crate::common::World;
 use serde_json::json;
@@ -29,6 +29,7 @@ fn help_teaches_with_examples() {
         "probe",
         "demo",
         "completions",
+        "man",
     ] {
         assert!(
             ran.stdout.contains(&format!("\n  {verb} ")),
@@ -92,12 +93,6 @@ fn no_answer_of_a_server_is_usage() {
         );
         world.admin("DELETE", "/faults", "");
     }
-}
-
-#[test]
-fn completions_know_the_verbs() {
-    let ran = World::new().run(&["completions", "bash"]);
-    assert!(ran.code == 0 && ran.stdout.contains("migrate"));
 }
 
 #[test]

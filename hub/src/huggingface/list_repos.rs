@@ -107,15 +107,33 @@ async fn pages(repo: &HuggingFaceRepo, first: Url) -> Result<OwnerRepos> {
                 "the listing's pages go round in a circle, or never end",
             ));
         }
-        let page = repo
-            .ask::<Vec<Entry>>(LONGEST_PAGE, || Request::get(url.clone()))
-            .await?;
-        next = next_page(&page, &repo.http)?;
-        for mut entry in page.value {
-            let id = std::mem::take(&mut entry.id);
-            owned.add(&id, repo.at.id.owner(), |id| entry.told(repo.at.kind, id));
-        }
+        next = add_page(repo, &url, &mut owned).await?;
     }
+    Ok(owned.whole())
+}
+
+/// Adds the repos of one page, and returns the address of the next.
+async fn add_page(
+    repo: &HuggingFaceRepo,
+    url: &Url,
+    owned: &mut OwnerRepos,
+) -> Result<Option<Url>> {
+    let page = repo
+        .ask::<Vec<Entry>>(LONGEST_PAGE, || Request::get(url.clone()))
+        .await?;
+    let next = next_page(&page, &repo.http)?;
+    for mut entry in page.value {
+        let id = std::mem::take(&mut entry.id);
+        owned.add(&id, repo.at.id.owner(), |id| entry.told(repo.at.kind, id));
+    }
+    Ok(next)
+}
+
+/// The repos of the first page.
+pub(super) async fn first(repo: &HuggingFaceRepo) -> Result<OwnerRepos> {
+    let mut owned = OwnerRepos::default();
+    let url = first_page(repo, Detail::Usual)?;
+    add_page(repo, &url, &mut owned).await?;
     Ok(owned.whole())
 }
 

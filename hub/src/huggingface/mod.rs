@@ -127,6 +127,10 @@ impl Repo for HuggingFaceRepo {
         list_repos::list(self).await.map(Some)
     }
 
+    async fn first_owner_repos(&self) -> Result<Option<OwnerRepos>> {
+        list_repos::first(self).await.map(Some)
+    }
+
     async fn account(&self) -> Result<Account> {
         account::account(self).await
     }

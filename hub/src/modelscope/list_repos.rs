@@ -33,22 +33,39 @@ impl ModelScopeRepo {
                     ),
                 ));
             };
-            let page = match self.ask(Request::get(url)).await {
-                // So the older surface says that a page is beyond the last (`_legacy_api.py`, `list_datasets`).
-                Err(error)
-                    if error.kind() == Kind::Invalid && error.message().contains("fromIndex") =>
-                {
-                    Vec::new()
-                }
-                page => entries(page?)?,
-            };
-            if page.is_empty() {
+            if self.add_page(url, &mut owned).await? == 0 {
                 return Ok(owned.whole());
             }
-            page.iter()
-                .for_each(|entry| add_entry(entry, self.at.id.owner(), &mut owned));
         }
         Err(Error::new(Kind::Refused, "the listing never ends"))
+    }
+
+    /// The repos of the first page.
+    ///
+    /// # Errors
+    /// The hub's.
+    pub async fn first_repos(&self) -> Result<OwnerRepos> {
+        let mut owned = OwnerRepos::default();
+        if let Some(url) = self.owned_page(1) {
+            self.add_page(url, &mut owned).await?;
+        }
+        Ok(owned.whole())
+    }
+
+    /// Adds the repos of one page, and returns how many entries it has.
+    async fn add_page(&self, url: Url, owned: &mut OwnerRepos) -> Result<usize> {
+        let page = match self.ask(Request::get(url)).await {
+            // So the older surface says that a page is beyond the last (`_legacy_api.py`, `list_datasets`).
+            Err(error)
+                if error.kind() == Kind::Invalid && error.message().contains("fromIndex") =>
+            {
+                Vec::new()
+            }
+            page => entries(page?)?,
+        };
+        page.iter()
+            .for_each(|entry| add_entry(entry, self.at.id.owner(), owned));
+        Ok(page.len())
     }
 
     /// The address of a page, from 1; none beyond what the hub gives.

@@ -106,6 +106,10 @@ impl Repo for ModelScopeRepo {
         self.list_repos().await.map(Some)
     }
 
+    async fn first_owner_repos(&self) -> Result<Option<OwnerRepos>> {
+        self.first_repos().await.map(Some)
+    }
+
     async fn account(&self) -> Result<Account> {
         self.who_asks().await
     }

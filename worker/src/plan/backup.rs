@@ -1,6 +1,7 @@
 //! The tag that keeps what stands at the destination before a copy replaces or deletes some of it.
 
 use hf2ms_hub::{Error, Kind, Result, Revision};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Changeset, Plan};
@@ -9,7 +10,7 @@ use super::{Changeset, Plan};
 pub const BACKUP_PREFIX: &str = "hf2ms-before-";
 
 /// A tag of the destination's head, made before the first commit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BackupTag {
     /// Its name; one with the run's id where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -22,7 +23,7 @@ pub struct BackupTag {
 }
 
 /// Who wants a backup tag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BackupReason {
     /// The command line: nothing is written without the tag.

@@ -1,5 +1,7 @@
 //! The check of a plan that came from a file: no plan that contradicts itself is carried out.
 
+use serde::Deserialize;
+
 use super::{Plan, PlannedFile, VERSION};
 
 /// A plan that contradicts itself.
@@ -7,18 +9,53 @@ use super::{Plan, PlannedFile, VERSION};
 #[error("{0}")]
 pub struct BadPlan(String);
 
+/// What is read of a plan before anything else: a plan of another version may have another shape.
+#[derive(Deserialize)]
+struct WrittenPlan {
+    version: u32,
+    written_by: Option<String>,
+}
+
+impl WrittenPlan {
+    fn check(&self) -> Result<(), BadPlan> {
+        if self.version == VERSION {
+            return Ok(());
+        }
+        let (version, this) = (self.version, env!("CARGO_PKG_VERSION"));
+        let by = self.written_by.as_deref();
+        let by = by.map_or(String::new(), |by| format!(", written by hf2ms {by}"));
+        Err(BadPlan(format!(
+            "it is a plan of version {version}{by}, and hf2ms {this} reads version {VERSION}: carry it out by the hf2ms that wrote it, or make it anew"
+        )))
+    }
+}
+
 impl Plan {
+    /// Reads a plan from a file, and checks it.
+    ///
+    /// # Errors
+    /// One line that says what is wrong.
+    pub fn read(json: &[u8]) -> Result<Self, BadPlan> {
+        let bad = |error: serde_json::Error| BadPlan(error.to_string());
+        serde_json::from_slice::<WrittenPlan>(json)
+            .map_err(bad)?
+            .check()?;
+        let plan: Self = serde_json::from_slice(json).map_err(bad)?;
+        plan.check()?;
+        Ok(plan)
+    }
+
     /// Checks a plan that came from a file: its version, and that its chunks hold each blob that moves exactly once.
     ///
     /// # Errors
     /// One line that says what is wrong.
     pub fn check(&self) -> Result<(), BadPlan> {
-        if self.version != VERSION {
-            return Err(BadPlan(format!(
-                "version {} is not supported: expected {VERSION}",
-                self.version
-            )));
+        let (version, written_by) = (self.version, self.written_by.clone());
+        WrittenPlan {
+            version,
+            written_by,
         }
+        .check()?;
         let by_name = !self.source.hub.profile().abilities.tells_commits
             && self.source.revision == self.asked;
         if !self.is_pinned() && !by_name {

@@ -26,6 +26,7 @@ use std::collections::HashMap;
 use hf2ms_hub::{
     File, GitSha1, Listing, Placement, Refused, RepoAt, RepoPath, Revision, Sha256, Visibility,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::{
@@ -52,10 +53,13 @@ pub const VERSION: u32 = 1;
 pub type DigestCache = HashMap<GitSha1, Sha256>;
 
 /// Everything one migration will do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
-    /// [`VERSION`].
+    /// The version of this form, [`VERSION`].
     pub version: u32,
+    /// The version of the program that made it; absent in plans of version 0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_by: Option<String>,
     /// The source, at a pinned commit, or at the name that was asked for where the hub tells no commit.
     pub source: RepoAt,
     /// The revision that was asked for.
@@ -107,7 +111,7 @@ pub struct Plan {
 }
 
 /// One file of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedFile {
     /// The source's file.
     #[serde(flatten)]
@@ -127,7 +131,7 @@ pub struct PlannedFile {
 }
 
 /// What is done with a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
     /// The destination has it: same path, same digest.
@@ -188,6 +192,7 @@ impl Plan {
         let files = diff::diff(source, destination, placement, known);
         let mut plan = Self {
             version: VERSION,
+            written_by: Some(env!("CARGO_PKG_VERSION").to_owned()),
             source: order.source,
             asked: order.asked,
             destination: order.destination,
@@ -233,6 +238,7 @@ impl Plan {
         let files: Vec<_> = files.into_iter().map(moved).collect();
         let mut plan = Self {
             version: VERSION,
+            written_by: Some(env!("CARGO_PKG_VERSION").to_owned()),
             asked: source.revision.clone(),
             source,
             destination,

@@ -33,7 +33,7 @@ pub enum MaxDelete {
 }
 
 /// A file that is deleted, and what the destination had there when that was decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "DeletedFileForms")]
 pub struct DeletedFile {
     /// Where it stands.
@@ -53,7 +53,7 @@ pub struct WithheldDeletions {
 }
 
 /// How a deleted file stands in JSON: plans of version 0.1 have only its path.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum DeletedFileForms {
     Path(RepoPath),

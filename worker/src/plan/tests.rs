@@ -97,6 +97,19 @@ fn a_plan_survives_json_and_its_own_check() {
 }
 
 #[test]
+fn a_plan_of_another_version_is_refused_by_name_whatever_its_shape() {
+    let refusal = |json: &str| Plan::read(json.as_bytes()).unwrap_err().to_string();
+    let line = refusal(r#"{"version":2,"written_by":"9.8.7","other":"shape"}"#);
+    assert!(
+        line.contains("of version 2, written by hf2ms 9.8.7, and hf2ms 0.")
+            && line.contains("make it anew"),
+        "{line}"
+    );
+    assert!(refusal(r#"{"version":0}"#).contains("of version 0, and hf2ms 0."));
+    assert!(refusal(r#"{"version":1}"#).contains("missing field"));
+}
+
+#[test]
 fn nothing_is_deleted_unless_asked() {
     assert!(
         plan(vec![], vec![there("x", b"1", false)], None)
@@ -117,7 +130,7 @@ fn a_plan_that_contradicts_itself_is_refused() {
         change(&mut bad);
         bad.check().unwrap_err().to_string()
     };
-    assert!(broken(|plan| plan.version = 9).contains("version 9"));
+    assert!(broken(|plan| plan.version = 9).contains("version 9, written by hf2ms 0."));
     assert!(broken(|plan| plan.source.revision = "main".parse().unwrap()).contains("pinned"));
     assert!(broken(|plan| plan.chunks[0] = vec![7]).contains("file 7"));
     assert!(broken(|plan| plan.chunks.truncate(1)).contains("no chunk"));

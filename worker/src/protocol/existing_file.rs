@@ -1,10 +1,11 @@
 //! A file that the destination has, by what its hub lists, and an edit of a file during the copy.
 
 use hf2ms_hub::{Blob, Digest, File, GitSha1, Sha256};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A content by its size and the digest that its hub lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExistingFile {
     /// Its digest, of one kind or the other.
     #[serde(flatten)]
@@ -39,7 +40,7 @@ impl ExistingFile {
 }
 
 /// A replacement of a few bytes of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Edit {
     /// The offset of the first byte that is replaced.
     pub start: u64,

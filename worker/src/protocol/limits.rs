@@ -30,7 +30,7 @@ impl RunLimits {
 }
 
 /// The moment after which a worker begins no further file. It is the same for all workers of a run, whenever each begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Deadline {
     /// Seconds since 1970.
     pub at: u64,
@@ -74,11 +74,13 @@ fn since_1970(now: SystemTime) -> Duration {
 }
 
 /// The most bytes a second that all workers of a run send together, by the time of the week.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Bandwidth(Vec<BandwidthChange>);
 
 /// From this minute on so many bytes a second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct BandwidthChange {
     /// Minutes since Monday 0:00 in UTC.
     pub minute: u32,

@@ -99,7 +99,7 @@ pub struct VerifyFile {
 }
 
 /// Streams, memory and transport of a worker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct WorkerOptions {
     /// Blobs that move at a time; as many as make the worker faster where this is absent.
@@ -161,7 +161,7 @@ impl Default for WorkerOptions {
 }
 
 /// How contents are read from the source and stored at the destination.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// HTTP, and Xet for what Hugging Face serves no other way, or takes faster by it.

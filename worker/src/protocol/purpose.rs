@@ -1,9 +1,10 @@
 //! What a chunk is for: its files are copied, or only read and hashed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What is done with the files of a chunk.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChunkPurpose {
     /// Their blobs move from the source to the destination.

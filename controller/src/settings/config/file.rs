@@ -8,6 +8,7 @@ use hf2ms_hub::path::escape;
 use toml::{Table, Value};
 
 use super::super::owned_file::OwnedFile;
+use crate::ui::alike::nearest;
 use crate::ui::errors::{CliError, CliResult};
 
 /// The table of profiles.
@@ -16,8 +17,6 @@ const PROFILE: &str = "profile";
 const NO_DEFAULTS: [&str; 4] = ["profile", "show-config", "help", "version"];
 /// Words in a key that stands for a secret.
 const SECRETS: [&str; 4] = ["token", "secret", "password", "api-key"];
-/// From this similarity on, of 0 to 1, a word may be what was meant.
-const ALIKE: f64 = 0.7;
 
 /// The file, each of whose keys is an option.
 #[derive(Debug, Default)]
@@ -240,6 +239,20 @@ pub fn options(command: &Command) -> impl Iterator<Item = &Arg> {
     })
 }
 
+/// The names of the profiles in a file, unless it can't be read or is not the user's.
+pub fn profiles(path: &Path) -> Vec<String> {
+    let Ok(OwnedFile::Content(text, _)) = OwnedFile::read(path) else {
+        return Vec::new();
+    };
+    let root = text.parse::<Table>().unwrap_or_default();
+    let profiles = root.get(PROFILE).and_then(Value::as_table);
+    profiles
+        .into_iter()
+        .flat_map(Table::keys)
+        .cloned()
+        .collect()
+}
+
 /// The option of this name.
 pub fn option<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
     options(command).find(|arg| arg.get_long() == Some(name))
@@ -281,14 +294,4 @@ fn expected(option: &Arg) -> &'static str {
 fn is_secret(key: &str) -> bool {
     let key = key.to_lowercase().replace('_', "-");
     SECRETS.iter().any(|word| key.contains(word))
-}
-
-/// The name that is most like a word, if one is like it.
-pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase().replace('_', "-");
-    names
-        .map(|name| (strsim::jaro_winkler(&word, name), name))
-        .filter(|(similarity, _)| *similarity >= ALIKE)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| name)
 }

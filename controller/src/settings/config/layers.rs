@@ -4,13 +4,17 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
-use clap::error::{ContextKind, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::file::{ConfigFile, is_flag, nearest, option, options, values_of};
+use super::faults::{Fault, fault};
+use super::file::{ConfigFile, is_flag, option, options, values_of};
 use super::{DefaultOption, GetVariable, OptionOrigin};
+use crate::ui::alike::nearest;
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::json::StartEvent;
 use crate::ui::screen::Screen;
 
 /// Options that agree to what is not done unasked: to delete, to write over, to show, to send in the clear.
@@ -25,6 +29,9 @@ const CONSENTS: [&str; 9] = [
     "public",
     "yes",
 ];
+
+/// The option of every verb that prints JSON.
+const JSON: &str = "--json";
 
 /// A default that may count.
 pub struct Candidate {
@@ -154,11 +161,12 @@ impl TypedWords {
     /// Takes the words apart: a flag with `=true` is the flag, one with `=false` is none.
     pub fn of(words: Vec<OsString>, program: &Command) -> Self {
         let is_verb = |word: &OsString| program.find_subcommand(word).is_some();
-        let verb = words
-            .iter()
-            .skip(1)
-            .find(|word| is_verb(word))
-            .and_then(|verb| program.find_subcommand(verb));
+        let at = words.iter().skip(1).position(is_verb).map(|at| at + 1);
+        let verb = at.and_then(|at| program.find_subcommand(&words[at]));
+        let words = match at {
+            Some(at) => json_behind(at, words),
+            None => words,
+        };
         let switched = |word: &OsString| {
             let (long, value) = word.to_str()?.strip_prefix("--")?.split_once('=')?;
             option(verb?, long).filter(|arg| is_flag(arg))?;
@@ -212,14 +220,14 @@ impl TypedWords {
             .filter(|one| seen.insert(one.set.option.clone()));
         let mut rest: Vec<Candidate> = first_of_each.collect();
         let (mut layered, mut before) = (self.alone(), usize::MAX);
-        let mut fault = fault(program, &layered.words);
+        let mut found = fault(program, &layered.words);
         // What needs another default may come before it.
         while rest.len() < before {
             before = rest.len();
             for one in std::mem::take(&mut rest) {
                 let words = inserted(&layered.words, &one.words);
-                match (self::fault(program, &words), &fault) {
-                    (None, _) => fault = None,
+                match (fault(program, &words), &found) {
+                    (None, _) => found = None,
                     (Some(now), Some(then)) if now.is_same(then) => (),
                     (Some(now), _) if now.is_about_others() => {
                         rest.push(one);
@@ -280,6 +288,15 @@ impl TypedWords {
     }
 }
 
+/// The words, in which a `--json` that stands before the verb stands behind it: each verb has its own.
+fn json_behind(verb: usize, mut words: Vec<OsString>) -> Vec<OsString> {
+    if let Some(at) = words[..verb].iter().position(|word| word == JSON) {
+        let json = words.remove(at);
+        words.insert(verb, json);
+    }
+    words
+}
+
 /// Where the options end: at `--`, or behind the last word.
 fn end_of_options(words: &[OsString]) -> usize {
     words
@@ -292,51 +309,6 @@ fn end_of_options(words: &[OsString]) -> usize {
 fn inserted(words: &[OsString], more: &[OsString]) -> Vec<OsString> {
     let (before, after) = words.split_at(end_of_options(words));
     [before, more, after].concat()
-}
-
-/// What clap finds wrong with words.
-struct Fault {
-    kind: ErrorKind,
-    about: Vec<String>,
-    line: String,
-}
-
-/// What is wrong with these words, if anything is.
-fn fault(program: &Command, words: &[OsString]) -> Option<Fault> {
-    let error = program.clone().try_get_matches_from(words).err()?;
-    let about = [
-        ContextKind::InvalidArg,
-        ContextKind::PriorArg,
-        ContextKind::InvalidSubcommand,
-    ];
-    let about = about
-        .into_iter()
-        .filter_map(|kind| Some(error.get(kind)?.to_string()));
-    let (kind, about, text) = (error.kind(), about.collect(), error.to_string());
-    let lines = text
-        .lines()
-        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
-    let line = lines
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ");
-    let line = line.trim_start_matches("error: ").to_owned();
-    Some(Fault { kind, about, line })
-}
-
-impl Fault {
-    fn is_same(&self, other: &Self) -> bool {
-        (self.kind, &self.about) == (other.kind, &other.about)
-    }
-
-    /// Whether an option contradicts or lacks another, and is right by itself.
-    fn is_about_others(&self) -> bool {
-        matches!(
-            self.kind,
-            ErrorKind::ArgumentConflict | ErrorKind::MissingRequiredArgument
-        )
-    }
 }
 
 impl Candidate {
@@ -359,6 +331,16 @@ impl LayeredArgs {
     /// All words, for clap.
     pub fn words(&self) -> &[OsString] {
         &self.words
+    }
+
+    /// The verb, if it is one.
+    pub fn verb(&self) -> Option<&str> {
+        Some(self.verb.as_str()).filter(|verb| !verb.is_empty())
+    }
+
+    /// Whether a program is to read what is printed.
+    pub fn is_json(&self) -> bool {
+        self.words.iter().any(|word| word == JSON)
     }
 
     /// Whether `--show-config` was typed.
@@ -396,6 +378,10 @@ impl LayeredArgs {
 
     /// Prints each option that is set, its value and where that comes from.
     pub fn print(&self, screen: &Screen) {
+        screen.json(&StartEvent::new(&self.verb, None));
+        let counting = self.set.iter().map(|set| OptionEvent::new(set, true));
+        let left_out = self.left_out.iter().map(|set| OptionEvent::new(set, false));
+        counting.chain(left_out).for_each(|one| screen.json(&one));
         if self.set.is_empty() {
             screen.print(format!("no option of hf2ms {} is set", self.verb));
         } else {
@@ -415,6 +401,31 @@ impl LayeredArgs {
             screen.print(format!(
                 "  left out: {option} of {origin}, since only the command line may set it"
             ));
+        }
+    }
+}
+
+/// An option that is set: what `--show-config` tells.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename = "option")]
+pub struct OptionEvent {
+    /// The option's long name.
+    option: String,
+    /// Its value, without the password of an address; `true` or `false` for a flag.
+    value: String,
+    /// Where it is set: the command line, a variable, or a part of a file.
+    origin: String,
+    /// Whether it counts; a default does not where it contradicts or lacks another option.
+    counts: bool,
+}
+
+impl OptionEvent {
+    fn new(set: &DefaultOption, counts: bool) -> Self {
+        Self {
+            option: set.option.clone(),
+            value: without_password(&set.value),
+            origin: set.origin.to_string(),
+            counts,
         }
     }
 }

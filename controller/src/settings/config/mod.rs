@@ -1,6 +1,7 @@
 //! Defaults of options: from variables, from a profile, and from `config.toml`. They are put behind the words of the command line, as
 //! if they had been typed. So clap checks them as it checks those.
 
+mod faults;
 mod file;
 mod layers;
 #[cfg(test)]
@@ -13,9 +14,10 @@ use std::sync::OnceLock;
 
 use clap::{ArgMatches, Command};
 
+pub use self::faults::line_of;
 use self::file::ConfigFile;
 use self::layers::{Candidate, candidates};
-pub use self::layers::{LayeredArgs, without_password};
+pub use self::layers::{LayeredArgs, OptionEvent, without_password};
 use super::{GetVariable, config_dir};
 use crate::ui::errors::{CliError, CliResult};
 
@@ -24,9 +26,10 @@ const FILE: &str = "config.toml";
 /// The variable that names a profile.
 const PROFILE: &str = "HF2MS_PROFILE";
 /// Verbs that have to work whatever the file says: they read no settings of a run, or end one.
-const WITHOUT_DEFAULTS: [&str; 8] = [
+const WITHOUT_DEFAULTS: [&str; 9] = [
     "help",
     "completions",
+    "man",
     "login",
     "logout",
     "runs",
@@ -81,6 +84,12 @@ impl fmt::Display for OptionOrigin {
             Self::File(path, section) => write!(f, "{} [{section}]", path.display()),
         }
     }
+}
+
+/// The names of the file's profiles, for a shell's completions; none where the file can't be read.
+pub fn profiles(get: GetVariable<'_>) -> Vec<String> {
+    let path = config_dir(get).map(|folder| folder.join(FILE));
+    path.map_or_else(Vec::new, |path| file::profiles(&path))
 }
 
 /// The defaults of all verbs: what `doctor` says of them.

@@ -19,8 +19,13 @@ A field without *always* may be absent. A change of the code changes both files:
 - The first line is `start`. Its `schema` is the version of these lines: it grows when a field goes or changes its meaning, and not when one is added.
 - Each line has `event`, its name, and `time`, in UTC with milliseconds.
 - In a batch and with `--all-revisions` a line that is about one repo or revision has `repo`, `revision` or both.
+- A command line that is wrong prints one `error` and no `start`.
 - The command ends with its exit code, which the last event has as `exit`. A command that fails ends with `error`.
 - New events and new fields may come at any time: a reader skips what it does not know.
+
+## Documents
+Two forms are one document and no events. [plan.schema.json](plan.schema.json) is that of `hf2ms plan`, which `migrate --plan` takes; with `--all-revisions` there is one
+a line, with `revisions` beside it. [inventory.schema.json](inventory.schema.json) is that of `hf2ms inventory --format json`. `report.json` of a run has the fields of `report`.
 
 ## Words
 A word has one meaning in all events.

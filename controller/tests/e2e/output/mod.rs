@@ -209,34 +209,6 @@ fn a_state_that_cant_be_kept_is_named_before_anything_is_asked() {
 }
 
 #[test]
-fn a_shell_is_offered_runs_and_values() {
-    let world = World::with_model();
-    assert_eq!(world.run(&["migrate", "alice/model", "--yes"]).code, 0);
-    let id = world.run(&["runs", "--ids"]).stdout.trim().to_owned();
-    assert!(
-        id.len() == 26 && world.run(&["status"]).stdout.contains(&id),
-        "{id}"
-    );
-    let script = world.run(&["completions", "bash"]).stdout;
-    fs::write(world.path("hf2ms.bash"), script).unwrap();
-    let offered = |words: &str, after: &str| {
-        let ask = format!(
-            "hf2ms() {{ '{}' \"$@\"; }}; source hf2ms.bash; COMP_WORDS=({words} ''); COMP_CWORD={}; _hf2ms hf2ms '' {after}; echo \"${{COMPREPLY[@]}}\"",
-            env!("CARGO_BIN_EXE_hf2ms"),
-            words.split(' ').count(),
-        );
-        let mut bash = std::process::Command::new("bash");
-        bash.args(["-c", &ask]).current_dir(world.path(""));
-        bash.env("HF2MS_STATE", world.path("state"));
-        crate::common::Ran::of(bash.output().unwrap()).stdout
-    };
-    let runs = offered("hf2ms status", "status");
-    assert!(runs.contains("last") && runs.contains(&id), "{runs}");
-    let engines = offered("hf2ms migrate org/name --on", "--on");
-    assert_eq!(engines.trim(), "local docker modal");
-}
-
-#[test]
 fn a_token_of_the_file_is_said_to_be_from_there() {
     let world = World::with_model();
     let mut command = world.command(&["migrate", "alice/model", "--yes"]);

@@ -187,6 +187,30 @@ const GROUPS: &[Group] = &[
         ],
     ),
     (
+        "Terminals and shells",
+        &[
+            (
+                "HF2MS_PAGER",
+                "Command that shows long help at a terminal; empty or `cat` for none. Default: `PAGER`, else `less -FRX`.",
+            ),
+            (
+                "PAGER",
+                "The same for all programs; used when `HF2MS_PAGER` is not set.",
+            ),
+            ("NO_COLOR", "Not empty: nothing has colours."),
+            ("CLICOLOR", "`0`: nothing has colours."),
+            (
+                "CLICOLOR_FORCE",
+                "Not empty: help and the log have colours in a pipe, too, unless `NO_COLOR` is set.",
+            ),
+            ("TERM", "`dumb`: no bars, no colours and no pager."),
+            (
+                "HF2MS_COMPLETE",
+                "The shell that asks what may follow; the scripts of `hf2ms completions` set it.",
+            ),
+        ],
+    ),
+    (
         "Of the worker only: the controller sets them",
         &[
             (

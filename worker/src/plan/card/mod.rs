@@ -5,7 +5,17 @@ mod licence;
 pub use licence::{LicenceChange, rename_licence};
 
 /// What is done about a card that the destination refuses.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum CardPolicy {
     /// Its licence is mended.
