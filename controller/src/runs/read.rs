@@ -8,12 +8,15 @@ use super::locks::is_held;
 use super::record::{JournalEntry, RunRecord, State};
 use crate::args::workers::EngineKind;
 
-/// The record in a run's folder. A run whose process is gone has been killed, unless its calls go on in the cloud.
+/// The record in a run's folder. A run whose process is gone has been killed, unless its calls go on in the cloud. The calls of all
+/// revisions are those of their first run.
 pub(super) fn record(path: &Path) -> Option<RunRecord> {
     let mut record: RunRecord =
         serde_json::from_slice(&fs::read(path.join("run.json")).ok()?).ok()?;
     if record.state == State::Running && !is_held(&path.join("alive")) {
-        record.state = if record.on == EngineKind::Modal && has_calls(path) {
+        let first = record.beside.as_ref().map(|id| path.with_file_name(id));
+        let first = first.as_deref().unwrap_or(path);
+        record.state = if record.on == EngineKind::Modal && has_calls(first) {
             State::Detached
         } else {
             State::Killed

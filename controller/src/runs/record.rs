@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::args::workers::EngineKind;
 use crate::ui::errors::{CliError, CliResult};
 
+/// The file of the first run of all revisions that says what its calls in the cloud do.
+pub const REVISIONS_JOB: &str = "revisions-job.json";
+
 /// A run, as `hf2ms runs` lists it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunRecord {
