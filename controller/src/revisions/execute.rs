@@ -334,7 +334,18 @@ async fn cloud_end(
             had_plan: true,
         });
     };
-    let report = run.copy.conclude(work, &done).await?;
+    let report = match one.target.write_to {
+        WriteTo::TemporaryBranch => {
+            // That branch is gone, and no commit changes.
+            run.copy.plan.creation.exists = true;
+            let verified = work.verification.as_ref();
+            let verified = verified.and_then(|found| found.head.clone());
+            let proven =
+                verified.filter(|verified| done.is_ok() && head.as_ref() == Some(verified));
+            run.copy.conclude_at(proven, work, &done)?
+        }
+        _ => run.copy.conclude(work, &done).await?,
+    };
     match &done {
         Ok(()) => report.print(&one.screen),
         Err(failure) => one.screen.fail(failure),

@@ -181,10 +181,7 @@ fn a_controller_killed_after_its_submit_leaves_all_to_the_cloud_and_another_has_
     let again = cloud.run(&world, &ALL);
     let unchanged = &again.event("revisions")["counts"]["unchanged"];
     assert_eq!((again.code, unchanged), (0, &json!(5)), "{}", again.stdout);
-    assert_eq!(
-        (cloud.calls("finalize").len(), world.requests("ms.commit")),
-        (1, 3)
-    );
+    assert_eq!(world.requests("ms.commit"), 3);
 }
 
 #[test]
@@ -252,10 +249,7 @@ fn the_same_command_waits_for_what_is_in_the_cloud() {
         ran.stderr
     );
     all_copied(&world, ID);
-    assert_eq!(
-        (cloud.calls("finalize").len(), world.requests("ms.commit")),
-        (1, 3)
-    );
+    assert_eq!(world.requests("ms.commit"), 3);
 }
 
 #[test]
