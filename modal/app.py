@@ -77,12 +77,13 @@ def run_chunk(job: dict) -> dict:
     retries=modal.Retries(max_retries=5, initial_delay=2.0),
 )
 def finalize(job: dict) -> dict:
-    """Waits for all chunks' calls, then commits and verifies what they and the job's own receipts say is stored. Returns the
-    worker's envelope and, as `chunks`, theirs. Idempotent: a preempted one starts again and finds what was done."""
+    """Waits for all chunks' calls, then commits and verifies what they and the job's own receipts say is stored: by the worker's
+    `finalize`, or by the verb that the job names. Returns the worker's envelope and, as `chunks`, theirs. Idempotent: a preempted one
+    starts again and finds what was done."""
     with Attempt():
         chunks = asyncio.run(Gathering(job["calls"]).all())
         work = {**job["job"], "receipts": job["job"].get("receipts", []) + receipts_of(chunks.values())}
-        envelope = attend(["finalize", "--attached"], Voice(run=work["run"]), work)
+        envelope = attend([job.get("verb", "finalize"), "--attached"], Voice(run=work["run"]), work)
         return {**envelope, "chunks": chunks}
 
 

@@ -146,6 +146,8 @@ pub struct Abilities {
     pub separate_sites: bool,
     /// The hub copies blobs from one of its repos to another by itself.
     pub copies_blobs: bool,
+    /// What runs an app is read of the front matter of its card; an app whose card names nothing does not run.
+    pub card_names_sdk: bool,
     /// The pattern of the refs that hold pull requests.
     pub pull_requests: Option<&'static str>,
 }

@@ -1,5 +1,7 @@
 //! Branches and tags: their names, their commits, and which of them can be taken.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Kind, Result};
 use crate::file::Refused;
 use crate::path::escape;
@@ -33,7 +35,8 @@ pub struct Refs {
 }
 
 /// The kind of a ref.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RefKind {
     /// A branch: commits are added to it.
     Branch,

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 
 import pytest
-from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub import HfApi, RepoCard, snapshot_download
 from modelscope_hub import HubApi
 
 from clients.copies import TREE, arrived, binaries_anywhere, from_hugging_face, from_modelscope, make_files, read_files, up_to_hugging_face, up_to_modelscope
@@ -146,6 +146,22 @@ def test_every_branch_and_tag_is_there_for_hugging_faces_client(sandbox, hf2ms, 
         snapshot_download(back, revision=revision, endpoint=sandbox.hf, token=sandbox.hf_alice, local_dir=down)
         arrived(read_files(down), folder)
     assert not (tmp_path / "down/dev/x/weights.safetensors").exists()
+
+
+def test_a_studio_is_a_space_for_hugging_faces_client(sandbox, hf2ms, tmp_path):
+    id = "alice/studio-to-space"
+    api = HubApi(endpoint=sandbox.ms, token=sandbox.ms_alice)
+    api.create_repo(id, "studio", visibility="private", sdk_type="gradio")
+    folder = make_files(tmp_path / "up", {"README.md": "---\nlicense: mit\n---\n# hello\n", "app.py": "import gradio", "weights/m.safetensors": 300_000})
+    api.upload_folder(repo_id=id, repo_type="studio", folder_path=folder, commit_message="all")
+    report = hf2ms(f"ms:studios/{id}", "--spaces-as", "space")
+    assert report["verification"]["equal"] == report["files"]
+    info = HfApi(endpoint=sandbox.hf, token=sandbox.hf_alice).space_info(id)
+    assert (info.sdk, info.private) == ("gradio", True)
+    came = from_hugging_face(sandbox, id, "space", tmp_path / "down")
+    assert RepoCard(came.pop("README.md").decode(), ignore_metadata_errors=False).data.to_dict() == {"sdk": "gradio", "license": "mit"}
+    sent = read_files(folder)
+    assert {path: came.get(path) for path in sent if path != "README.md"} == {path: sent[path] for path in sent if path != "README.md"}
 
 
 def test_a_space_is_a_studio_for_modelscopes_client(sandbox, hf2ms, tmp_path):

@@ -119,7 +119,7 @@ class App:
 def script(folder, body):
     """A worker that is a shell script: `$1` is the verb, `$job` the job's line."""
     path = folder / "worker"
-    path.write_text(f'#!/bin/sh\ncase "$1" in run|finalize|scan|push) read -r job;; esac\n{body}\n')
+    path.write_text(f'#!/bin/sh\ncase "$1" in run|finalize|revisions|scan|push) read -r job;; esac\n{body}\n')
     path.chmod(0o755)
     return path
 

@@ -40,6 +40,16 @@ def test_it_gives_the_worker_the_receipts_in_their_order(run):
     assert list(envelope["chunks"]) == ["0", "1", "2"] and envelope["chunks"]["2"]["exit"] == 0
 
 
+def test_it_runs_the_verb_that_the_job_names_with_all_receipts(run, tmp_path):
+    kept = tmp_path / "revisions"
+    app, _ = run(f'if [ "$1" = revisions ]; then printf "%s" "$job" > {kept}; fi; {receipt("a")}')
+    call = app.submit("finalize", {"verb": "revisions", "calls": {"0": app.chunk(0)}, "job": {"version": 1, "run": app.name, "revisions": []}})
+    envelope = app.done(call)
+    job = json.loads(kept.read_text())
+    assert (job["revisions"], [given["chunk"] for given in job["receipts"]]) == ([], [0])
+    assert envelope["exit"] == 0 and list(envelope["chunks"]) == ["0"]
+
+
 def test_receipts_that_the_job_has_come_before_those_of_its_calls(run):
     app, kept = run(receipt("a"))
     job = {"version": 1, "run": app.name, "plan": {}, "receipts": [{"run": app.name, "chunk": 7, "files": []}]}

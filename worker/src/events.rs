@@ -19,7 +19,7 @@ use crate::protocol::{
 
 /// The worker's output and its receipt so far, shared by all its tasks.
 pub struct Events {
-    out: Mutex<Box<dyn Write + Send>>,
+    out: Arc<Mutex<Box<dyn Write + Send>>>,
     redactor: Redactor,
     receipt: Mutex<Receipt>,
     /// Failures after the first so many are in the receipt, and not told yet.
@@ -37,6 +37,7 @@ pub struct Events {
     stalls: AtomicU64,
     /// The most blobs that were let through at a time.
     streams: AtomicU64,
+    commits: AtomicU64,
     began: Instant,
 }
 
@@ -92,8 +93,17 @@ impl Drop for UploadAttempt {
 impl Events {
     /// Events that go to `out`, for a chunk of a run.
     pub fn new(out: impl Write + Send + 'static, redactor: Redactor) -> Arc<Self> {
+        Self::to(Arc::new(Mutex::new(Box::new(out))), redactor)
+    }
+
+    /// Events that go to the same output, with a receipt of their own.
+    pub fn beside(&self) -> Arc<Self> {
+        Self::to(self.out.clone(), self.redactor.clone())
+    }
+
+    fn to(out: Arc<Mutex<Box<dyn Write + Send>>>, redactor: Redactor) -> Arc<Self> {
         Arc::new(Self {
-            out: Mutex::new(Box::new(out)),
+            out,
             redactor,
             receipt: Mutex::default(),
             held: Mutex::default(),
@@ -105,12 +115,16 @@ impl Events {
             busy: AtomicU64::new(0),
             stalls: AtomicU64::new(0),
             streams: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
             began: Instant::now(),
         })
     }
 
     /// Writes one event.
     pub fn say(&self, event: &Event) {
+        if matches!(event, Event::Committed { .. }) {
+            self.commits.fetch_add(1, Ordering::Relaxed);
+        }
         let mut event = event.clone();
         event.redact(&self.redactor);
         let Ok(line) = serde_json::to_string(&event) else {
@@ -248,6 +262,11 @@ impl Events {
     /// How many files have failed.
     pub fn failures(&self) -> usize {
         self.receipt().failed.len()
+    }
+
+    /// How many commits were written.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// Whether any file has failed that this is true of.

@@ -29,6 +29,7 @@ use answers::{account, info};
 pub(crate) use copies::FakeServerSideCopy;
 pub(crate) use faults::{CommitFault, ReadFault};
 pub(crate) use observed::{AtOnce, EventLog, SteppedClock};
+pub(crate) use tags::Tags;
 
 #[derive(Default)]
 pub(crate) struct FakeSource {

@@ -99,10 +99,10 @@ impl Filter {
                 size(max.0)
             )));
         }
-        let include = (!args.include.is_empty()).then(|| set(&args.include));
+        let include = (!args.include.is_empty()).then(|| glob_set(&args.include));
         Ok(Self {
             include: include.transpose()?,
-            exclude: set(&args.exclude)?,
+            exclude: glob_set(&args.exclude)?,
             list: args.files_from.clone(),
             key: FilterKey {
                 include: args.include.clone(),
@@ -171,7 +171,7 @@ impl Filter {
         let (count, paths) = (files(listing.files.len()), || listing.files.iter());
         let is_unused = |pattern: &&String| {
             // A pattern of this filter was compiled before.
-            let one = set(std::slice::from_ref(pattern)).unwrap_or_default();
+            let one = glob_set(std::slice::from_ref(pattern)).unwrap_or_default();
             !paths().any(|listed| one.is_match(listed.file.path.as_str()))
         };
         let line = |pattern: &String| {
@@ -311,7 +311,11 @@ fn nearest<'a>(pattern: &str, paths: impl Iterator<Item = &'a RepoPath>) -> Opti
         .map(|(_, path)| path)
 }
 
-fn set(patterns: &[String]) -> CliResult<GlobSet> {
+/// The set of these patterns. `*` matches `/` too.
+///
+/// # Errors
+/// One is no pattern.
+pub fn glob_set(patterns: &[String]) -> CliResult<GlobSet> {
     let mut set = GlobSetBuilder::new();
     let bad = |error: globset::Error| {
         CliError::usage(format!(

@@ -9,6 +9,7 @@ use hf2ms_hub::path::escape;
 use hf2ms_hub::{Hub, Refused, RepoAt, RepoId, RepoKind, list_repos};
 use hf2ms_worker::repo_ref::{DestinationRef, HubSites, RepoRef};
 
+use crate::args::revisions::RevisionScope;
 use crate::args::route::{Route, RouteArgs};
 use crate::revisions::survey::check_names_no_revision;
 use crate::settings::Settings;
@@ -24,6 +25,8 @@ pub struct BatchEntry {
     pub route: Route,
     /// The destination's id.
     pub destination: RepoId,
+    /// One revision, or all.
+    pub revisions: RevisionScope,
     origin: EntryOrigin,
     from: RepoAt,
     to: RepoAt,
@@ -276,6 +279,7 @@ fn entry(
     Ok(BatchEntry {
         name: format!("{folder}{}", from.id),
         destination: to.id.clone(),
+        revisions: RevisionScope::One,
         route,
         origin: named.origin,
         from,

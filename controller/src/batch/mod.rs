@@ -93,9 +93,10 @@ impl<'a> Batch<'a> {
             options: self.options,
             screen: &screen,
             began: Instant::now(),
+            files_memory: None,
         };
         // Boxed: many repos wait to be inspected, and their futures are to be small.
-        let ended = match self.options.revisions {
+        let ended = match entry.revisions {
             RevisionScope::One => Box::pin(copy.run(&entry.route, ahead))
                 .await
                 .map(RepoResult::One),

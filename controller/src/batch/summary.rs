@@ -39,7 +39,7 @@ pub struct BatchRow {
     pub files: Option<u64>,
     /// Their bytes.
     pub bytes: Option<u64>,
-    /// The number of its revisions that were copied, with `--all-revisions`.
+    /// The number of its revisions that were copied, with `--all-revisions` or `--revisions-of`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revisions: Option<DoneCount>,
     /// Why it failed or was skipped.
@@ -255,6 +255,9 @@ pub struct BatchEvent<'a> {
     exit: u8,
     /// The number of repos in each state.
     counts: BTreeMap<&'static str, usize>,
+    /// The number of branches and tags that were copied, where all of a repo were to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revisions: Option<DoneCount>,
     /// Files of all repos that were listed.
     files: u64,
     /// Their bytes.
@@ -290,6 +293,7 @@ impl BatchSummary {
             run: self.id.as_deref(),
             exit: self.exit() as u8,
             counts: self.counts().by_name(),
+            revisions: self.revisions(),
             files,
             bytes,
             seconds: self.seconds,
@@ -369,8 +373,12 @@ impl BatchSummary {
             cost if cost > 0.0 => format!(", about {} $", dollars(cost)),
             _ => String::new(),
         };
+        let revisions = match self.revisions() {
+            Some(revisions) => format!("{revisions} revisions, "),
+            None => String::new(),
+        };
         format!(
-            "{}: {}; {}, {}, {}{cost}{again}",
+            "{}: {}; {revisions}{}, {}, {}{cost}{again}",
             counted(self.rows.len() as u64, "repo"),
             counts.readable(),
             counted(files, "file"),
@@ -381,6 +389,15 @@ impl BatchSummary {
 
     fn counts(&self) -> Counts<RepoStatus> {
         Counts::of(self.rows.iter().map(|row| row.state))
+    }
+
+    /// The number of branches and tags that were copied, where all of a repo were to be.
+    fn revisions(&self) -> Option<DoneCount> {
+        let counts = self.rows.iter().filter_map(|row| row.revisions);
+        counts.reduce(|sum, next| DoneCount {
+            done: sum.done + next.done,
+            of: sum.of + next.of,
+        })
     }
 
     /// The files and bytes of all repos that were listed.
@@ -404,87 +421,4 @@ fn cells(row: &BatchRow) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn summary() -> BatchSummary {
-        let ok = BatchRow {
-            files: Some(6),
-            bytes: Some(8_000_000),
-            visibility: Some(Visibility::Private),
-            ..BatchRow::new("org/a", "org/a")
-        };
-        let skipped = BatchRow {
-            state: RepoStatus::Skipped,
-            reason: Some("exists".to_owned()),
-            ..BatchRow::new("datasets/org/long", "me/b")
-        };
-        let failed =
-            BatchRow::new("org/c", "org/c").failed(&CliError::refused("model org/c is gated"));
-        BatchSummary {
-            rows: vec![ok, skipped, failed],
-            seconds: 61.0,
-            on: EngineKind::Local,
-            id: None,
-        }
-    }
-
-    #[test]
-    fn a_person_gets_a_table_and_a_line_with_the_counts() {
-        let expected = "
-repo               destination  state    visible to  files  bytes  reason
-org/a              org/a        moved    private         6   8 MB
-datasets/org/long  me/b         skipped  -               -      -  exists
-org/c              org/c        failed   -               -      -  model org/c is gated
-3 repos: 1 moved, 1 skipped, 1 failed; 6 files, 8 MB, 1 min 01 s; mend the reasons, then run the same command again";
-        assert_eq!(summary().readable(), expected);
-    }
-
-    #[test]
-    fn where_all_revisions_go_each_repo_says_how_many_are_there() {
-        let mut summary = summary();
-        summary.rows[0].revisions = Some(DoneCount { done: 2, of: 3 });
-        let expected = "
-repo               destination  state    visible to  revisions  files  bytes  reason
-org/a              org/a        moved    private     2 of 3         6   8 MB
-datasets/org/long  me/b         skipped  -           -              -      -  exists";
-        assert_eq!(
-            summary
-                .readable()
-                .lines()
-                .take(4)
-                .collect::<Vec<_>>()
-                .join("\n"),
-            expected
-        );
-    }
-
-    #[test]
-    fn a_reason_of_many_repos_is_said_once() {
-        let refused = CliError::refused("the token was refused");
-        let not_tried = CliError::refused(format!("not tried: {refused}"));
-        let row = |name: &str, failure| BatchRow::new(name, "me/x").failed(failure);
-        let summary = BatchSummary {
-            rows: vec![
-                row("org/a", &refused),
-                row("org/b", &not_tried),
-                row("org/c", &not_tried),
-            ],
-            ..summary()
-        };
-        let text = summary.readable();
-        assert_eq!(text.matches("the token was refused").count(), 1, "{text}");
-        assert!(
-            text.contains("org/c  me/x         failed  -               -      -  as org/a\n"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn the_exit_code_is_the_worst() {
-        let mut summary = summary();
-        assert_eq!(summary.exit(), Exit::Refused);
-        summary.rows.truncate(2);
-        assert_eq!(summary.exit(), Exit::Done, "what is skipped is no failure");
-    }
-}
+mod tests;

@@ -19,7 +19,7 @@ use crate::engine::remote::DetachMode;
 use crate::estimate::containers::chunking;
 use crate::runs::digests;
 use crate::runs::report::Report;
-use crate::runs::{JournalEntry, RunRecord, RunVerb, Runs, State};
+use crate::runs::{JournalEntry, REVISIONS_JOB, RunRecord, RunVerb, Runs, State};
 use crate::ui::errors::{CliError, CliResult};
 
 /// What is to be done.
@@ -51,7 +51,8 @@ pub async fn decide(route: &Route, options: &CopyOptions<'_>) -> CliResult<Decis
     let attends = !options.dry_run && options.watch == DetachMode::Attached;
     if let Some(record) = runs
         .detached(&destination.at)
-        .filter(|run| attends && request.is_of(run, &source, runs))
+        .filter(|run| attends && !runs.has(&run.id, REVISIONS_JOB))
+        .filter(|run| request.is_of(run, &source, runs))
     {
         return Ok(Decision::Attach(Box::new(record)));
     }

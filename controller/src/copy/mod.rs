@@ -39,7 +39,7 @@ use self::stored::StoredBlobs;
 use self::sync_state::SyncState;
 use crate::args::route::Route;
 use crate::args::workers::EngineKind;
-use crate::engine::open::{Runner, RunnerSpec};
+use crate::engine::open::{CallMode, Runner, RunnerSpec};
 use crate::runs::report::Report;
 use crate::runs::{NewRun, RunDir, RunRecord, RunVerb};
 use crate::ui::errors::CliResult;
@@ -53,6 +53,8 @@ pub struct RepoCopy<'a> {
     pub screen: &'a Screen,
     /// When the copy of this repo began.
     pub began: Instant,
+    /// The bytes of memory for files that the last call in the cloud needs, where it ends more plans than one.
+    pub files_memory: Option<u64>,
 }
 
 /// How the copy of a repo ended, if no error ended it.
@@ -276,10 +278,11 @@ impl RepoCopy<'_> {
         let opening = RunnerSpec {
             worker_args: &options.worker_args,
             workers,
-            revisions: options.revisions,
+            calls: CallMode::AllAtOnce,
             shared: &options.shared,
             containers: options.containers,
             plan,
+            files_memory: self.files_memory.unwrap_or_else(|| plan.files_memory()),
             run,
             settings: options.settings,
             screen: self.screen,

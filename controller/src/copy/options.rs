@@ -47,8 +47,6 @@ pub struct CopyOptions<'a> {
     pub watch: DetachMode,
     /// Shows what would be done and creates nothing.
     pub dry_run: bool,
-    /// One revision of each repo, or all.
-    pub revisions: RevisionScope,
     /// What is kept of the destinations, and the limits.
     pub terms: RunTerms,
     /// The bytes that may be moved, shared by all repos.
@@ -98,7 +96,6 @@ impl<'a> CopyOptions<'a> {
             if_exists: IfExists::Update,
             watch: DetachMode::Attached,
             dry_run: false,
-            revisions: RevisionScope::One,
             terms: RunTerms::default(),
             transfer: TransferLimit::default(),
             budget,
@@ -199,7 +196,6 @@ impl CopyArgs {
             dry_run: self.dry_run,
             yes: self.yes,
             overwrite: self.overwrite,
-            revisions,
             transfer: TransferLimit::new(terms.limits.max_transfer),
             terms,
             ..CopyOptions::new(

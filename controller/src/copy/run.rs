@@ -127,8 +127,21 @@ impl CopyRun<'_> {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn conclude(
+    pub async fn conclude(&mut self, result: RunResult, done: &CliResult<()>) -> CliResult<Report> {
+        let head = match done {
+            Ok(()) => self.verified_head(&result).await,
+            Err(_) => None,
+        };
+        self.conclude_at(head, result, done)
+    }
+
+    /// The same where the destination is known to stand at a verified commit, or not to.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn conclude_at(
         &mut self,
+        head: Option<Revision>,
         mut result: RunResult,
         done: &CliResult<()>,
     ) -> CliResult<Report> {
@@ -136,10 +149,6 @@ impl CopyRun<'_> {
         let created = self.plan.creation.visibility;
         let created = self.plan.creation.exists.then_some(created);
         result.visibility = found.map(|found| found.visibility).or(created);
-        let head = match done {
-            Ok(()) => self.verified_head(&result).await,
-            Err(_) => None,
-        };
         // What a plan from a file left out is not known: a part proves nothing of the whole.
         if let Some(head) = head.filter(|_| !self.is_of_untold_part()) {
             self.sync_state(head).save(&self.dir)?;

@@ -4,7 +4,6 @@ use hf2ms_hub::Hub;
 use hf2ms_worker::plan::Plan;
 use tokio::sync::Mutex;
 
-use crate::args::revisions::RevisionScope;
 use crate::args::workers::{ContainerArgs, EngineKind, WorkerArgs};
 use crate::binaries::{WORKER, find};
 use crate::engine::Engine;
@@ -42,20 +41,31 @@ pub struct RunnerCache {
     opening: Mutex<()>,
 }
 
+/// How the chunks of a run become calls on Modal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallMode {
+    /// All are submitted with the call that ends the run: they go on without this process.
+    AllAtOnce,
+    /// Each is submitted when a worker is free, and waited for.
+    OneByOne,
+}
+
 /// What a runner is opened for.
 pub struct RunnerSpec<'a> {
     /// The engine.
     pub worker_args: &'a WorkerArgs,
     /// Workers at a time.
     pub workers: usize,
-    /// How much of the repo is copied: all revisions are written one after the other, by this process.
-    pub revisions: RevisionScope,
+    /// Whether all calls on Modal are submitted at once, or each chunk is one that this process waits for.
+    pub calls: CallMode,
     /// What the runners of other repos have opened.
     pub shared: &'a RunnerCache,
     /// The image and the network of Docker's containers.
     pub containers: &'a ContainerArgs,
     /// The plan of the run.
     pub plan: &'a Plan,
+    /// The bytes of memory for files that the run's last worker needs.
+    pub files_memory: u64,
     /// The folder of the run, for its logs.
     pub run: &'a RunDir,
     /// How the hubs are reached.
@@ -77,7 +87,7 @@ impl Runner {
             EngineKind::Docker => Ok(Self::Engine(Box::new(spec.docker().await?))),
             EngineKind::Modal => {
                 let app = spec.app().await?;
-                if spec.revisions == RevisionScope::One {
+                if spec.calls == CallMode::AllAtOnce {
                     return Ok(Self::Remote(app, detach));
                 }
                 app.note(spec.run)?;
@@ -122,7 +132,7 @@ impl RunnerSpec<'_> {
         let options = DockerOptions {
             workers: self.workers,
             memory: self.plan.options.memory,
-            files_memory: self.plan.files_memory(),
+            files_memory: self.files_memory,
             scratch: self.plan.options.scratch,
             settings: self.settings_of_job(),
             stop: self.stop.clone(),
@@ -138,7 +148,7 @@ impl RunnerSpec<'_> {
 
     async fn app(&self) -> CliResult<DeployedApp> {
         let mut apps = self.shared.apps.lock().await;
-        let finalizer = finalizer(self.plan.files_memory());
+        let finalizer = finalizer(self.files_memory);
         let of = (self.hubs(), finalizer.mib);
         if let Some((_, app)) = apps.iter().find(|(other, _)| *other == of) {
             return Ok(app.clone());

@@ -7,10 +7,10 @@ use hf2ms_hub::{Listing, RefKind, Refs, Revision};
 use hf2ms_worker::pipeline::planning::Trust;
 use hf2ms_worker::plan::{DigestCache, GitFiles, Plan};
 use hf2ms_worker::protocol::Transport;
+use hf2ms_worker::revisions::targets::{RefMapping, RevisionTarget, RevisionTargets, WriteTo};
 use serde::Serialize;
 
 use super::summary::{RevisionRow, RevisionStatus};
-use super::targets::{RefMapping, RevisionTarget, RevisionTargets, WriteTo};
 use crate::args::filter::LeftOut;
 use crate::args::route::Route;
 use crate::copy::inspect::{DestinationRepo, SourceRepo};

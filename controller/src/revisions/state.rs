@@ -1,7 +1,7 @@
 //! `revisions.json` in the folder of the first run of all revisions: whether every branch and tag succeeded. The runs alone don't tell:
 //! some revisions fail before they have a run, and some refs are not created after one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hf2ms_hub::RepoAt;
 use hf2ms_worker::protocol::Exit;
@@ -50,6 +50,17 @@ impl RevisionsState {
                 .find(|path| path.join(FILE).exists())
         };
         Self(first.or_else(before))
+    }
+
+    /// The folder of this run.
+    pub fn in_folder(path: &Path) -> Self {
+        Self(Some(path.to_owned()))
+    }
+
+    /// The id of the run in whose folder the file is.
+    pub fn run(&self) -> Option<String> {
+        let name = self.0.as_ref()?.file_name()?;
+        Some(name.to_string_lossy().into_owned())
     }
 
     /// Writes the summary; without one the revisions are unfinished.

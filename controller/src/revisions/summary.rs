@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Instant;
 
-use hf2ms_hub::{Refused, Revision};
+use hf2ms_hub::{RefKind, Refused, Revision};
 use hf2ms_worker::protocol::{Exit, PlanSummary};
+use hf2ms_worker::revisions::targets::RefMapping;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::targets::RefMapping;
 use crate::copy::verify::VerifiedCopy;
 use crate::runs::report::Report;
 use crate::ui::counts::{Counts, Status};
@@ -19,10 +19,11 @@ use crate::ui::screen::{Screen, duration, size};
 use crate::ui::table::{Column, Table, number, say_reasons_once};
 
 /// The result of one branch or tag.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RevisionRow {
     /// `branch` or `tag`.
-    pub kind: &'static str,
+    #[schemars(with = "String")]
+    pub kind: RefKind,
     /// Its name at the source.
     pub source: String,
     /// Its name at the destination.
@@ -47,7 +48,7 @@ pub struct RevisionRow {
 }
 
 /// The status of a revision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RevisionStatus {
     /// Written and verified.
@@ -81,14 +82,14 @@ impl RevisionRow {
 
     fn of(named: &RefMapping, state: RevisionStatus) -> Self {
         Self::new(
-            named.kind.name(),
+            named.kind,
             named.source.to_string(),
             named.destination.to_string(),
             state,
         )
     }
 
-    fn new(kind: &'static str, source: String, destination: String, state: RevisionStatus) -> Self {
+    fn new(kind: RefKind, source: String, destination: String, state: RevisionStatus) -> Self {
         let (commit, files, bytes, reason, run) = (None, None, None, None, None);
         Self {
             kind,
@@ -186,7 +187,10 @@ impl RevisionRow {
             .path
             .split_once(' ')
             .unwrap_or(("branch", &refused.path));
-        let kind = if kind == "tag" { "tag" } else { "branch" };
+        let kind = match kind {
+            "tag" => RefKind::Tag,
+            _ => RefKind::Branch,
+        };
         let row = Self::new(
             kind,
             name.to_owned(),
@@ -197,6 +201,16 @@ impl RevisionRow {
             may_pass: false,
             ..row.failed(&CliError::new(Exit::Incomplete, refused.reason.clone()))
         }
+    }
+
+    /// The row as a file keeps it.
+    pub fn kept(&self) -> (Self, bool) {
+        (self.clone(), self.may_pass)
+    }
+
+    /// The row as a file kept it.
+    pub fn read_again(self, may_pass: bool) -> Self {
+        Self { may_pass, ..self }
     }
 
     /// The same row, failed for this reason.
@@ -321,7 +335,7 @@ impl RevisionsSummary {
         };
         Some(format!(
             "{} {}: {}{more}",
-            first.kind,
+            first.kind.name(),
             first.source,
             first.reason.as_deref().unwrap_or_default()
         ))
@@ -397,7 +411,7 @@ impl RevisionsSummary {
 }
 
 fn cells(row: &RevisionRow) -> Vec<String> {
-    let name = format!("{} {}", row.kind, row.source);
+    let name = format!("{} {}", row.kind.name(), row.source);
     vec![
         name,
         row.destination.clone(),
@@ -410,8 +424,6 @@ fn cells(row: &RevisionRow) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use hf2ms_hub::RefKind;
-
     use super::*;
 
     fn named(kind: RefKind, source: &str, destination: &str) -> RefMapping {

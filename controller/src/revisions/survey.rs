@@ -9,11 +9,13 @@ use hf2ms_worker::pipeline::creation::readers_of_copy;
 use hf2ms_hub::{Error, Kind, RefStore, Refs, RepoAt, Revision, Side, open_ref_store, refs_by_git};
 use hf2ms_worker::plan::DigestCache;
 use hf2ms_worker::plan::shared::ClaimedBlobs;
+use hf2ms_worker::revisions::targets::{
+    DefaultBranches, RefMapping, RevisionTarget, RevisionTargets,
+};
 
 use super::plan::{RevisionAction, RevisionPlan, RevisionPlanner};
 use super::state;
 use super::summary::{RevisionRow, RevisionsSummary};
-use super::targets::{DefaultBranches, RefMapping, RevisionTarget, RevisionTargets};
 use crate::args::route::Route;
 use crate::copy::decide::EXISTS;
 use crate::copy::inspect::{DestinationRepo, SourceRepo};

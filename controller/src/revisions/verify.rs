@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use hf2ms_hub::Revision;
 use hf2ms_worker::protocol::Exit;
+use hf2ms_worker::revisions::targets::{DefaultBranches, RefMapping, RevisionTargets};
 
 use super::summary::{RevisionRow, RevisionsSummary};
 use super::survey::{check_names_no_revision, list_refs};
-use super::targets::{DefaultBranches, RefMapping, RevisionTargets};
 use crate::args::route::Route;
 use crate::copy::inspect::{DestinationRepo, SourceRepo};
 use crate::copy::plan::{FoundSides, Purpose, RepoPair, find, not_skipped};

@@ -1,15 +1,14 @@
 //! The writing of one revision: its files are committed to its branch, or to a temporary branch whose names are made later.
 
-use hf2ms_hub::{Error, Kind, RefKind, RefStore, Revision};
-use hf2ms_worker::commit::create_ref;
-use hf2ms_worker::plan::DigestCache;
+use hf2ms_hub::{RefStore, Revision};
 use hf2ms_worker::plan::shared::BlobResults;
+use hf2ms_worker::plan::{DigestCache, learn};
 use hf2ms_worker::protocol::Deletion;
+use hf2ms_worker::revisions::targets::{RevisionTarget, WriteTo};
+use hf2ms_worker::revisions::temporary;
 
-use super::targets::{RevisionTarget, WriteTo};
 use crate::copy::outcome::{RunResult, verification_of_listing};
 use crate::copy::run::CopyRun;
-use crate::runs::digests::learn;
 use crate::runs::report::Report;
 use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::ui::errors::{CliError, CliResult};
@@ -98,38 +97,12 @@ async fn prepare_temporary_branch(
     context: &WriteContext<'_>,
 ) -> CliResult<()> {
     let destination = copy.destination;
-    let explained = |error: &Error| {
-        hub_error(
-            error,
-            &destination.at,
-            copy.options.settings,
-            AccessMode::Write,
-        )
-    };
-    let base = context.base.as_ref().ok_or_else(|| {
-        let (hub, id) = (destination.at.hub, &destination.at.id);
-        CliError::refused(format!(
-            "{hub} does not say where {id} stands, so that no branch can be made: run the same command again"
-        ))
-    })?;
-    match create_ref(
-        context.references,
-        RefKind::Branch,
-        &destination.at.revision,
-        base,
-    )
-    .await
-    {
-        Err(error) if error.kind() == Kind::Conflict => (),
-        made => made.map_err(|error| explained(&error))?,
-    }
-    let listing = destination
-        .hub
-        .list_branch()
+    let (branch, hub) = (&destination.at.revision, &*destination.hub);
+    let (base, known) = (context.base.as_ref(), &context.known);
+    let sides = (context.references, hub);
+    let prepared = temporary::prepare(&mut copy.plan, branch, base, known, sides);
+    let settings = copy.options.settings;
+    prepared
         .await
-        .map_err(|error| explained(&error))?;
-    copy.plan.rebase_exactly_on(&listing, &context.known);
-    copy.plan.creation.exists = true;
-    copy.plan.destination.revision = destination.at.revision.clone();
-    Ok(())
+        .map_err(|error| hub_error(&error, &destination.at, settings, AccessMode::Write))
 }

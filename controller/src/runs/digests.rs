@@ -1,11 +1,9 @@
 //! The digests that earlier runs computed: the SHA-256 of contents that the source knows by Git's id only. With it a second run
 //! compares small files without reading them; without it nothing is lost but that.
 
-use std::collections::HashMap;
-
-use hf2ms_hub::{Digest, GitSha1, RepoAt, RepoPath, Sha256};
-use hf2ms_worker::plan::{DigestCache, Plan, PlannedFile, Step};
-use hf2ms_worker::protocol::{Receipt, Stored};
+use hf2ms_hub::RepoAt;
+use hf2ms_worker::plan::{DigestCache, Plan, learn};
+use hf2ms_worker::protocol::Receipt;
 
 use crate::runs::{RunDir, RunRecord, Runs};
 use crate::ui::errors::CliResult;
@@ -47,43 +45,4 @@ pub fn save(
     } else {
         run.write(FILE, &known)
     }
-}
-
-/// The digests that a plan and its receipts contain.
-pub fn learn(plan: &Plan, receipts: &[Receipt]) -> DigestCache {
-    let stored: HashMap<&RepoPath, &Stored> = receipts
-        .iter()
-        .flat_map(|receipt| &receipt.files)
-        .map(|stored| (&stored.path, stored))
-        .collect();
-    let pair = |planned: &PlannedFile| -> Option<(GitSha1, Sha256)> {
-        let standing = planned
-            .current
-            .filter(|_| planned.step == Step::Unchanged)
-            .map(|current| current.digest);
-        let receipt = stored.get(&planned.file.path);
-        let sha256 = receipt.map(|stored| Digest::Sha256(stored.sha256));
-        let git = receipt
-            .and_then(|stored| stored.git_sha1)
-            .map(Digest::GitSha1);
-        both([Some(planned.file.digest), standing, sha256, git])
-    };
-    plan.files
-        .iter()
-        .filter(|planned| planned.edit.is_none())
-        .filter_map(pair)
-        .collect()
-}
-
-/// One content's digests of both kinds, if both are among these.
-fn both(digests: [Option<Digest>; 4]) -> Option<(GitSha1, Sha256)> {
-    let all = || digests.iter().flatten().copied();
-    let git = all().find_map(|digest| {
-        if let Digest::GitSha1(git) = digest {
-            Some(git)
-        } else {
-            None
-        }
-    });
-    Some((git?, all().find_map(Digest::sha256)?))
 }

@@ -33,7 +33,7 @@ use self::locks::{check_free, is_held, lock_destination, lock_name};
 pub use self::read::UnreadRun;
 use self::read::{journal, record};
 use self::record::FORMAT;
-pub use self::record::{JournalEntry, NewRun, RunRecord, RunVerb, State};
+pub use self::record::{JournalEntry, NewRun, REVISIONS_JOB, RunRecord, RunVerb, State};
 use crate::platform::read_holder;
 use crate::ui::errors::{CliError, CliResult};
 
@@ -167,11 +167,46 @@ impl Runs {
         RunDir::new(self.path(&record.id), record, Some(locks))
     }
 
+    /// Continues a run beside another that holds the lock on their destination.
+    ///
+    /// # Errors
+    /// The folder can't be written.
+    pub fn resume_beside(&self, record: &RunRecord, other: &RunDir) -> CliResult<RunDir> {
+        let record = RunRecord {
+            state: State::Running,
+            reason: None,
+            ..record.clone()
+        };
+        RunDir::new(self.path(&record.id), record, other.destination.clone())
+    }
+
     /// The run that works on this destination in the cloud, unwatched.
     pub fn detached(&self, destination: &RepoAt) -> Option<RunRecord> {
-        self.list()
-            .into_iter()
-            .find(|run| run.state == State::Detached && run.destination == *destination)
+        let mut runs = self.list().into_iter();
+        runs.find(|run| {
+            let is_first = run.beside.is_none();
+            is_first && run.state == State::Detached && run.destination.is_same_repo(destination)
+        })
+    }
+
+    /// The first run of the command about all revisions that this one belongs to, or the run itself.
+    pub fn first_of(&self, run: &RunRecord) -> RunRecord {
+        let first = run.beside.as_ref();
+        first
+            .and_then(|id| self.record(&self.path(id)))
+            .unwrap_or_else(|| run.clone())
+    }
+
+    /// The runs of other revisions beside this one.
+    pub fn beside(&self, first: &RunRecord) -> Vec<RunRecord> {
+        let mut runs = self.list();
+        runs.retain(|run| run.beside.as_deref() == Some(first.id.as_str()));
+        runs
+    }
+
+    /// Whether a file of a run is there.
+    pub fn has(&self, id: &str, name: &str) -> bool {
+        self.path(id).join(name).is_file()
     }
 
     /// Fails while another run writes to the destination: it is asked before the hubs are asked for anything large.

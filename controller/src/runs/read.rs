@@ -63,7 +63,8 @@ impl fmt::Display for UnreadRun {
     }
 }
 
-/// The record in a run's folder. A run whose process is gone has been killed, unless its calls go on in the cloud.
+/// The record in a run's folder. A run whose process is gone has been killed, unless its calls go on in the cloud. The calls of all
+/// revisions are those of their first run.
 pub(super) fn record(path: &Path) -> Option<RunRecord> {
     let json = fs::read(path.join("run.json")).ok()?;
     let written: WrittenRecord = serde_json::from_slice(&json).ok()?;
@@ -72,7 +73,9 @@ pub(super) fn record(path: &Path) -> Option<RunRecord> {
         None => serde_json::from_slice(&json).ok()?,
     };
     if record.state == State::Running && !is_held(&path.join("alive")) {
-        record.state = if record.on == EngineKind::Modal && has_calls(path) {
+        let first = record.beside.as_ref().map(|id| path.with_file_name(id));
+        let first = first.as_deref().unwrap_or(path);
+        record.state = if record.on == EngineKind::Modal && has_calls(first) {
             State::Detached
         } else {
             State::Killed

@@ -16,6 +16,9 @@ fn first_format() -> u32 {
     1
 }
 
+/// The file of the first run of all revisions that says what its calls in the cloud do.
+pub const REVISIONS_JOB: &str = "revisions-job.json";
+
 /// A run, as `hf2ms runs` lists it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunRecord {

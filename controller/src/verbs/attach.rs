@@ -5,7 +5,8 @@ use hf2ms_worker::protocol::Exit;
 use crate::copy::cloud as copies;
 use crate::mirror::cloud as mirrors;
 use crate::mirror::run_report::RunReport;
-use crate::runs::{RunVerb, Runs, State};
+use crate::revisions::attach as revisions;
+use crate::runs::{REVISIONS_JOB, RunVerb, Runs, State};
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
@@ -35,12 +36,21 @@ pub struct Args {
 pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let settings = settings::load()?;
     let runs = Runs::new(&state_dir(&environment)?);
-    let record = runs.find(&args.run)?;
+    let found = runs.find(&args.run)?;
+    // The calls of all revisions are those of their first run.
+    let record = match found.state {
+        State::Detached => runs.first_of(&found),
+        _ => found,
+    };
     match record.state {
         State::Detached if record.verb == RunVerb::Mirror => {
             let report = mirrors::attach(&record, &runs, &settings, screen, stop).await?;
             report.iter().for_each(|report| report.print(screen));
             Ok(report.map_or(Exit::Done, |report| report.exit()))
+        }
+        State::Detached if runs.has(&record.id, REVISIONS_JOB) => {
+            let summary = revisions::attach(&record, &runs, &settings, screen, stop).await?;
+            Ok(summary.map_or(Exit::Done, |summary| summary.exit()))
         }
         State::Detached => {
             let report = copies::attach(&record, &runs, &settings, screen, stop).await?;

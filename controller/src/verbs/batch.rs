@@ -7,7 +7,7 @@ use clap::ArgGroup;
 use hf2ms_worker::protocol::Exit;
 
 use crate::args::prune::PruneArgs;
-use crate::args::revisions::{RevisionArgs, RevisionScope};
+use crate::args::revisions::{BatchRevisionArgs, RevisionScope};
 use crate::args::route::RouteArgs;
 use crate::args::visibility::VisibilityArgs;
 use crate::batch::Batch;
@@ -48,7 +48,7 @@ pub struct Args {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
-    revisions: RevisionArgs,
+    revisions: BatchRevisionArgs,
     #[command(flatten)]
     route: RouteArgs,
     #[command(flatten)]
@@ -70,6 +70,7 @@ Examples:
   hf2ms batch --file repos.txt --to-owner me --private
   hf2ms batch --owner org --repo-type dataset --dry-run
   hf2ms batch --file repos.txt --all-revisions             every branch and tag of each
+  hf2ms batch --owner org --revisions-of 'org/tool-*'      those of some, and one revision of the others
   hf2ms batch --owner org --on modal --max-cost 50 --detach
 
 A list:
@@ -175,7 +176,7 @@ impl Args {
                 Vec::new(),
             ),
         };
-        let entries = list::entries(
+        let mut entries = list::entries(
             named,
             &self.route,
             self.to_owner.as_deref(),
@@ -186,10 +187,15 @@ impl Args {
         for route in routes {
             self.follow_up.check(route, settings)?;
         }
-        if self.revisions.scope() == RevisionScope::All {
-            entries
-                .iter()
-                .try_for_each(BatchEntry::check_names_no_revision)?;
+        let ids: Vec<String> = entries
+            .iter()
+            .map(|entry| entry.route.source_id().to_string())
+            .collect();
+        for (entry, scope) in entries.iter_mut().zip(self.revisions.scopes(&ids)?) {
+            entry.revisions = scope;
+            if scope == RevisionScope::All {
+                entry.check_names_no_revision()?;
+            }
         }
         Ok((entries, refused.iter().map(BatchRow::refused).collect()))
     }

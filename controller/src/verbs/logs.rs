@@ -48,6 +48,8 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let follow = if args.follow { Follow::Yes } else { Follow::No };
     match runs.find_any(&args.run)? {
         RunOrBatch::Run(record) if record.on == EngineKind::Modal => {
+            // The calls of all revisions are those of their first run.
+            let record = runs.first_of(&record);
             stop.unless(of_the_cloud(&record, &runs, follow, screen))
                 .await?;
         }

@@ -99,6 +99,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         options: &options,
         screen,
         began,
+        files_memory: None,
     };
     let result = match (&args.plan, &args.source) {
         (Some(file), _) => {

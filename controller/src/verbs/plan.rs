@@ -232,7 +232,6 @@ async fn of_all(
         visibility: args.visibility.request(),
         prune: args.pruning.request(true),
         dry_run: true,
-        revisions: RevisionScope::All,
         transfer: TransferLimit::new(terms.limits.max_transfer),
         terms,
         ..CopyOptions::new(settings, &runs, stop, workers, budget)

@@ -215,7 +215,11 @@ async fn in_the_cloud(
     runs: &Runs,
     journal: &[JournalEntry],
 ) -> CliResult<InTheCloud> {
-    let calls = SubmittedCalls::of(journal);
+    let calls = match &record.beside {
+        // The calls of all revisions are those of their first run.
+        Some(first) => SubmittedCalls::of(&runs.journal(first)),
+        None => SubmittedCalls::of(journal),
+    };
     let log = runs.path(&record.id).join("logs").join("bridge.log");
     let modal = Modal::open(&state_dir(&environment)?, &log, &settings::load()?).await?;
     let finished = match &calls.last {

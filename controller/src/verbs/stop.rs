@@ -12,7 +12,7 @@ use crate::engine::docker;
 use crate::engine::modal::Modal;
 use crate::engine::remote::calls::{self, SubmittedCalls};
 use crate::runs::batches::{BatchRecord, RunOrBatch};
-use crate::runs::{RunRecord, Runs, State};
+use crate::runs::{RunDir, RunRecord, Runs, State};
 use crate::settings::{self, environment, state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
@@ -46,6 +46,12 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
 }
 
 async fn of_run(record: &RunRecord, runs: &Runs, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
+    // The calls of all revisions are those of their first run.
+    let first = runs.first_of(record);
+    let record = match record.state {
+        State::Detached => &first,
+        _ => record,
+    };
     let was = record.state;
     let batch = record.batch.as_ref().and_then(|batch| runs.batch(batch));
     if let Some(batch) = batch.filter(|batch| batch.state == State::Running)
@@ -132,7 +138,7 @@ fn stopped_batch_line(
 /// Cancels the calls of a run in the cloud that no process attends, and removes a run's containers; returns their number.
 async fn release(record: &RunRecord, runs: &Runs, screen: &Screen, stop: &Stop) -> CliResult<u64> {
     match record.on {
-        EngineKind::Modal if record.state == State::Detached => {
+        EngineKind::Modal if record.state == State::Detached && record.beside.is_none() => {
             stop.unless(cancel_all(record, runs)).await?;
             Ok(0)
         }
@@ -171,7 +177,12 @@ fn stopped_line(was: &RunRecord, now: State) -> String {
 
 /// Cancels every call of a detached run.
 async fn cancel_all(record: &RunRecord, runs: &Runs) -> CliResult<()> {
-    let mut run = runs.resume(record)?;
+    let run = runs.resume(record)?;
+    let beside = runs.beside(record).into_iter();
+    let beside = beside.filter(|run| run.state == State::Detached);
+    let beside: Vec<_> = beside
+        .map(|other| runs.resume_beside(&other, &run))
+        .collect::<CliResult<_>>()?;
     let modal = Modal::open(
         &state_dir(&environment)?,
         &run.log("bridge"),
@@ -183,8 +194,14 @@ async fn cancel_all(record: &RunRecord, runs: &Runs) -> CliResult<()> {
         Err(failure) => Err(failure),
     };
     match cancelled {
-        Ok(()) => run.end(State::Interrupted),
-        Err(failure) => run.detach().and(Err(failure)),
+        Ok(()) => {
+            let mut all = std::iter::once(run).chain(beside);
+            all.try_for_each(|mut run| run.end(State::Interrupted))
+        }
+        Err(failure) => {
+            let mut all = std::iter::once(run).chain(beside);
+            all.try_for_each(RunDir::detach).and(Err(failure))
+        }
     }
 }
 

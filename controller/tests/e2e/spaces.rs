@@ -205,6 +205,103 @@ fn a_space_goes_to_another_owner_on_hugging_face() {
     );
 }
 
+/// A world whose ModelScope has the studio `alice/app`.
+fn with_studio(card: &str, more: &Value) -> World {
+    let world = World::new();
+    let mut seed = json!({
+        "hub": "ms", "kind": "space", "id": "alice/app", "sdk": "gradio",
+        "files": [
+            {"path": "README.md", "text": card}, {"path": "app.py", "text": "import gradio"},
+            {"path": "w.safetensors", "size": 300_000, "seed": 1},
+        ],
+    });
+    seed.as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    world.seed(&seed.to_string());
+    world
+}
+
+const AS_SPACE: [&str; 5] = [
+    "migrate",
+    "ms:studios/alice/app",
+    "--spaces-as",
+    "space",
+    "--json",
+];
+
+/// Whether the Space `alice/app` holds this card.
+fn has_card(world: &World, card: &str) -> bool {
+    let space = world.stored("hf", "space", "alice/app").unwrap();
+    let sha256 = json!(hf2ms_hub::Sha256::of(card.as_bytes()).to_string());
+    let mut files = space["files"].as_array().unwrap().iter();
+    files.any(|file| file["path"] == "README.md" && file["sha256"] == sha256)
+}
+
+#[test]
+fn a_studio_becomes_a_space_whose_card_names_what_runs_it() {
+    let world = with_studio("---\nlicense: mit\n---\n# App\n", &json!({}));
+    let ran = run(&world, &AS_SPACE);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let space = world.stored("hf", "space", "alice/app").unwrap();
+    assert_eq!(space["sdk"], "gradio");
+    let card = "---\nsdk: gradio\nlicense: mit\n---\n# App\n";
+    assert!(has_card(&world, card), "{space}");
+    assert!(
+        warnings(&ran).contains("'sdk: gradio' is written"),
+        "{}",
+        ran.stdout
+    );
+    world.admin("POST", "/counters/reset", "");
+    let again = run(&world, &AS_SPACE);
+    assert_eq!(
+        (again.code, world.requests("hf.commit")),
+        (0, 0),
+        "a card that was mended before is unchanged: {}",
+        again.stdout
+    );
+}
+
+#[test]
+fn a_studios_card_that_names_its_sdk_or_is_to_be_kept_is_sent_as_it_is() {
+    let named = "---\ntitle: App\nsdk: gradio\n---\n# App\n";
+    for (card, more) in [(named, None), ("# plain\n", Some("--keep-readme"))] {
+        let world = with_studio(card, &json!({}));
+        let args: Vec<&str> = AS_SPACE.into_iter().chain(more).collect();
+        let ran = run(&world, &args);
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        assert!(has_card(&world, card), "{card}");
+    }
+}
+
+#[test]
+fn a_studio_of_an_sdk_that_is_not_known_is_refused_before_anything_is_written() {
+    for (sdk, words) in [
+        (json!("shiny"), "'shiny' is no SDK that is known here"),
+        (Value::Null, "does not say what runs it"),
+    ] {
+        let world = with_studio("# App\n", &json!({"sdk": sdk}));
+        run(&world, &AS_SPACE[..4]).refused_with(3, words);
+        assert!(world.stored("hf", "space", "alice/app").is_none());
+        assert_eq!(world.requests("hf.create"), 0);
+    }
+}
+
+#[test]
+fn an_owners_studios_become_spaces_with_their_branches() {
+    let world = with_studio("# App\n", &json!({"branches": ["dev"]}));
+    let batch = ["batch", "--owner", "ms:alice", "--repo-type", "space"];
+    let more = ["--spaces-as", "space", "--all-revisions", "--json"];
+    let ran = run(&world, &[&batch[..], &more].concat());
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let space = world.stored("hf", "space", "alice/app").unwrap();
+    let branches = space["branches"].as_object().unwrap();
+    assert!(
+        branches.contains_key("main") && branches.contains_key("dev"),
+        "{space}"
+    );
+}
+
 #[test]
 fn what_does_not_fit_together_is_refused_in_one_line() {
     let world = with_space(&json!({}));

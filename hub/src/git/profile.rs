@@ -43,6 +43,7 @@ pub(crate) const PROFILE: Profile = Profile {
         deletes_repos: false,
         separate_sites: false,
         copies_blobs: false,
+        card_names_sdk: false,
         pull_requests: None,
     },
 };

@@ -69,6 +69,7 @@ pub(crate) const PROFILE: Profile = Profile {
         deletes_repos: true,
         separate_sites: false,
         copies_blobs: true,
+        card_names_sdk: true,
         pull_requests: Some("refs/pr/*"),
     },
 };

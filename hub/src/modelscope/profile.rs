@@ -55,6 +55,7 @@ pub(crate) const PROFILE: Profile = Profile {
         deletes_repos: false,
         separate_sites: true,
         copies_blobs: false,
+        card_names_sdk: false,
         pull_requests: None,
     },
 };

@@ -31,6 +31,8 @@ pub(crate) enum WorkerVerb {
     Verify(JobArgs),
     /// Commit and verify when all chunks have ended: what a run's last worker does
     Finalize(JobArgs),
+    /// Commit and verify one revision of a repo after the other when all chunks have ended, and make its branches and tags
+    Revisions(JobArgs),
     /// Find what a mirror of a Git repo has to move: its refs, and the LFS objects of all its history
     Scan(JobArgs),
     /// Push the refs of a mirror, once its LFS objects are there
@@ -55,6 +57,7 @@ impl WorkerVerb {
             Self::Run(Run { job, .. })
             | Self::Verify(job)
             | Self::Finalize(job)
+            | Self::Revisions(job)
             | Self::Scan(job)
             | Self::Push(job) => job.settings_on_stdin,
             Self::Check {

@@ -14,6 +14,7 @@ use hf2ms_worker::settings::Settings;
 use hf2ms_worker::verbs::finalize::{FinalizeJob, finalize};
 use hf2ms_worker::verbs::hash::hash;
 use hf2ms_worker::verbs::migrate::{self, MigrateRequest};
+use hf2ms_worker::verbs::revisions::{RevisionsJob, revisions};
 use hf2ms_worker::verbs::{check, mirror, run, verify};
 use serde::de::DeserializeOwned;
 
@@ -64,27 +65,23 @@ pub(crate) async fn perform(verb: WorkerVerb, settings: &Settings) -> Result<Exi
             let context = open(sides, settings, &job.plan.options, &events)?;
             Ok(until_stopped(&events, settings, lifeline, finalize(&context, job)).await)
         }
-        WorkerVerb::Scan(job) => {
-            let (job, lifeline) = take::<ScanJob>(&job).await?;
-            let events = events_of(settings);
-            Ok(until_stopped(
-                &events,
-                settings,
-                lifeline,
-                mirror::scan(&job, settings, &events),
-            )
-            .await)
+        WorkerVerb::Revisions(args) => {
+            let verb = async |job: RevisionsJob, events: &Arc<Events>| {
+                revisions(job, settings, events).await
+            };
+            attended(&args, settings, verb).await
         }
-        WorkerVerb::Push(job) => {
-            let (job, lifeline) = take::<PushJob>(&job).await?;
-            let events = events_of(settings);
-            Ok(until_stopped(
-                &events,
-                settings,
-                lifeline,
-                mirror::push(&job, settings, &events),
-            )
-            .await)
+        WorkerVerb::Scan(args) => {
+            let verb = async |job: ScanJob, events: &Arc<Events>| {
+                mirror::scan(&job, settings, events).await
+            };
+            attended(&args, settings, verb).await
+        }
+        WorkerVerb::Push(args) => {
+            let verb = async |job: PushJob, events: &Arc<Events>| {
+                mirror::push(&job, settings, events).await
+            };
+            attended(&args, settings, verb).await
         }
         WorkerVerb::Migrate(args) => {
             let request = args.request(settings).map_err(usage)?;
@@ -99,6 +96,18 @@ pub(crate) async fn perform(verb: WorkerVerb, settings: &Settings) -> Result<Exi
             Ok(check::check(&events_of(settings), &endpoints, &settings.http()).await)
         }
     }
+}
+
+/// Does a job that opens its repos itself.
+async fn attended<T: DeserializeOwned>(
+    args: &JobArgs,
+    settings: &Settings,
+    verb: impl AsyncFnOnce(T, &Arc<Events>) -> Exit,
+) -> Result<Exit, NotBegun> {
+    let (job, lifeline) = take::<T>(args).await?;
+    let events = events_of(settings);
+    let work = verb(job, &events);
+    Ok(until_stopped(&events, settings, lifeline, work).await)
 }
 
 /// Events on stdout, whose receipt counts the seconds from now on.

@@ -1,9 +1,9 @@
-//! The card, README.md, where the destination refuses its front matter: the plan gets an edit of the license, and of nothing
-//! else. The destination is asked before anything moves, since otherwise it refuses the commit.
+//! The card, README.md, where the destination refuses its front matter, or runs no Space of it: the plan gets an edit of the license and the
+//! SDK, and of nothing else. The destination is asked before anything moves, since otherwise it refuses the commit.
 
-use hf2ms_hub::{Cards, Destination, Result};
+use hf2ms_hub::{Cards, Destination, Result, Sdk};
 
-use crate::plan::card::rename_licence;
+use crate::plan::card::{name_sdk, rename_licence};
 use crate::plan::{CardPolicy, Plan, PlannedFile, Step};
 use crate::protocol::Edit;
 use crate::transfer::budget::MemoryBudget;
@@ -26,6 +26,8 @@ pub async fn mend(plan: &mut Plan, source: &Reader, destination: &dyn Destinatio
         return Ok(());
     }
     let hub = plan.destination.hub;
+    let names_sdk = hub.profile().abilities.card_names_sdk;
+    let sdk = plan.creation.sdk.filter(|_| names_sdk);
     let is_card = |planned: &&mut PlannedFile| {
         planned.file.path.as_str() == CARD
             && planned.file.size <= LARGEST
@@ -37,13 +39,17 @@ pub async fn mend(plan: &mut Plan, source: &Reader, destination: &dyn Destinatio
     let Ok(content) = source.whole(&planned.file, &memory).await else {
         return Ok(());
     };
-    let Some((edit, warning)) = edit_of(&content, cards).await? else {
+    let Ok(text) = std::str::from_utf8(&content) else {
         return Ok(());
     };
-    plan.warnings.push(format!("{CARD}: {hub} {warning}"));
-    let Some(edit) = edit else {
+    let (edited, warnings) = mended(text, cards, sdk).await?;
+    let warnings = warnings.into_iter();
+    plan.warnings
+        .extend(warnings.map(|warning| format!("{CARD}: {hub} {warning}")));
+    if edited == text {
         return Ok(());
-    };
+    }
+    let edit = Edit::between(text, &edited);
     if planned
         .current
         .is_some_and(|current| edit.is_done(&current))
@@ -54,38 +60,51 @@ pub async fn mend(plan: &mut Plan, source: &Reader, destination: &dyn Destinatio
     Ok(())
 }
 
-/// The edit after which the destination takes the card, if one is known, and what to warn of; `None` where the destination takes
-/// the card as it is.
-async fn edit_of(content: &[u8], cards: &dyn Cards) -> Result<Option<(Option<Edit>, String)>> {
-    let Ok(text) = std::str::from_utf8(content) else {
-        return Ok(None);
-    };
-    let Some(complaint) = cards.refusal_of(text).await? else {
-        return Ok(None);
-    };
+/// The card that the destination takes and runs a Space of, as far as one is known, and what to warn of.
+async fn mended(text: &str, cards: &dyn Cards, sdk: Option<Sdk>) -> Result<(String, Vec<String>)> {
+    let (mut edited, mut warnings) = (text.to_owned(), Vec::new());
+    if let Some(complaint) = cards.refusal_of(text).await? {
+        let (renamed, warning) = renamed(text, &complaint, cards).await?;
+        edited = renamed.unwrap_or(edited);
+        warnings.push(warning);
+    }
+    if let Some((named, sdk)) = sdk.and_then(|sdk| Some((name_sdk(&edited, sdk)?, sdk))) {
+        edited = named;
+        warnings.push(format!(
+            "runs no Space whose card names no sdk, so 'sdk: {sdk}' is written; --keep-readme sends it as it is"
+        ));
+    }
+    Ok((edited, warnings))
+}
+
+/// A refused card under another licence, if the destination takes that, and what to warn of.
+async fn renamed(
+    text: &str,
+    complaint: &str,
+    cards: &dyn Cards,
+) -> Result<(Option<String>, String)> {
     let Some(change) = rename_licence(text) else {
         let warning =
             format!("will refuse its front matter, and what to change is not known: {complaint}");
-        return Ok(Some((None, warning)));
+        return Ok((None, warning));
     };
-    let edit = Edit::new(content, change.range, change.insert);
-    let edited = edit.apply(content).map(String::from_utf8);
-    let edited = edited.and_then(std::result::Result::ok).unwrap_or_default();
+    let mut edited = text.to_owned();
+    edited.replace_range(change.range, &change.insert);
     if let Some(complaint) = cards.refusal_of(&edited).await? {
         let warning =
             format!("will refuse its front matter, with another licence too: {complaint}");
-        return Ok(Some((None, warning)));
+        return Ok((None, warning));
     }
     let warning = format!(
         "refuses {}, so {} is written; --keep-readme sends it as it is",
         change.was, change.is
     );
-    Ok(Some((Some(edit), warning)))
+    Ok((Some(edited), warning))
 }
 
 #[cfg(test)]
 mod tests {
-    use hf2ms_hub::{Digest, Listing};
+    use hf2ms_hub::{Committer, Digest, Listing};
 
     use super::*;
     use crate::plan::DigestCache;
@@ -152,6 +171,23 @@ mod tests {
             (expected.file.digest, expected.file.size),
             (Digest::Sha256(edit.sha256), edit.size)
         );
+    }
+
+    #[tokio::test]
+    async fn a_space_gets_its_sdk_beside_a_licence_that_is_taken() {
+        let (card, refuses) = ("---\nlicense: Apache License 2.0\n---\n# A\n", "Apache");
+        let destination = FakeDestination {
+            bad_card: Some(refuses),
+            ..FakeDestination::default()
+        };
+        let cards = destination.cards().unwrap();
+        let (edited, warnings) = super::mended(card, cards, Some(Sdk::Gradio)).await.unwrap();
+        assert_eq!(
+            (edited.as_str(), warnings.len()),
+            ("---\nsdk: gradio\nlicense: apache-2.0\n---\n# A\n", 2)
+        );
+        let (same, warnings) = super::mended("# A\n", cards, None).await.unwrap();
+        assert_eq!((same.as_str(), warnings), ("# A\n", Vec::new()));
     }
 
     #[tokio::test]

@@ -12,6 +12,17 @@ use crate::context::Context;
 use crate::plan::{Changeset, Plan, changed_meanwhile};
 use crate::protocol::{Deletion, Event, Exit, FailedFile, Receipt, Verification};
 
+/// How a commit and its verification ended.
+#[derive(Debug)]
+pub struct VerifiedCommit {
+    /// The exit code of the copy.
+    pub exit: Exit,
+    /// The files that are not there as planned, and why.
+    pub failed: Vec<FailedFile>,
+    /// The result of the verification.
+    pub verification: Verification,
+}
+
 /// Commits the files whose blobs are stored, as the receipts say, and compares every file that has not failed. Both are reported as
 /// events.
 ///
@@ -24,7 +35,7 @@ pub async fn commit_and_verify(
     mut receipts: Vec<Receipt>,
     deletion: Deletion,
     precedence: Precedence,
-) -> Result<Exit> {
+) -> Result<VerifiedCommit> {
     let unsent = plan.unsent(&receipts);
     let backup = Backup::of(context, plan, run, precedence);
     // A branch that is made by a run has nothing to lose.
@@ -43,8 +54,12 @@ pub async fn commit_and_verify(
         compare_with_source(context, plan, failed).await?
     };
     let exit = exit(plan, &failed, &found);
-    context.events.say(&Event::Verified(found));
-    Ok(exit)
+    context.events.say(&Event::Verified(found.clone()));
+    Ok(VerifiedCommit {
+        exit,
+        failed,
+        verification: found,
+    })
 }
 
 /// The failures of files that were equal when the plan was made, and are not any more: nothing of this run has written them. They

@@ -11,6 +11,7 @@ pub mod chunks;
 pub mod diff;
 mod folder_limit;
 pub mod jobs;
+mod learned;
 mod limits;
 mod listing_comparison;
 mod lost;
@@ -39,6 +40,7 @@ pub use by_git::GitFiles;
 pub use card::CardPolicy;
 pub use changeset::{Changeset, CommitFile, changed_meanwhile};
 pub use check::BadPlan;
+pub use learned::learn;
 pub use limits::TransferShare;
 pub use listing_comparison::ListingComparison;
 pub use prune::{

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BackupResult, Chunk, EndpointCheck, HostWait, How, PlanSummary, PushJob, PushReport, Receipt,
-    Scan, Verification,
+    BackupResult, Chunk, EndpointCheck, HostWait, How, MadeRef, PlanSummary, PushJob, PushReport,
+    Receipt, RefRefusal, RevisionResult, Scan, Verification,
 };
 
 /// One line of a worker's stdout.
@@ -130,6 +130,13 @@ pub enum Event {
     },
     /// The result of a `push`, ref by ref.
     Pushed(PushReport),
+    /// The end of one revision of `revisions`; the events since the one before are of it.
+    Revision(Box<RevisionResult>),
+    /// The branches and tags of all revisions, once they were listed again.
+    MadeRefs {
+        /// Each that was asked for.
+        refs: Vec<MadeRef>,
+    },
     /// The plan in numbers, of `migrate` or of a mirror.
     Planned(PlanSummary),
     /// The result of a `check`.
@@ -199,10 +206,15 @@ impl Event {
                     .filter_map(|of_ref| of_ref.why.as_mut());
                 reasons.for_each(clean);
             }
-            Self::Receipt(receipt) => receipt
-                .failed
-                .iter_mut()
-                .for_each(|failed| clean(&mut failed.error)),
+            Self::MadeRefs { refs } => {
+                for refusal in refs.iter_mut().filter_map(|made| made.refused.as_mut()) {
+                    let (RefRefusal::Hub { error: text, .. } | RefRefusal::Elsewhere(text)) =
+                        refusal;
+                    clean(text);
+                }
+            }
+            Self::Revision(result) => clean_receipt(&mut result.receipt, &clean),
+            Self::Receipt(receipt) => clean_receipt(receipt, &clean),
             Self::Started { .. }
             | Self::Progress { .. }
             | Self::RateLimited(_)
@@ -216,6 +228,13 @@ impl Event {
             | Self::Planned(_) => (),
         }
     }
+}
+
+fn clean_receipt(receipt: &mut Receipt, clean: &impl Fn(&mut String)) {
+    receipt
+        .failed
+        .iter_mut()
+        .for_each(|failed| clean(&mut failed.error));
 }
 
 #[cfg(test)]

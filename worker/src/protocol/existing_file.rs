@@ -75,6 +75,25 @@ impl Edit {
         }
     }
 
+    /// The edit that makes `edited` of `content`: of the bytes between what both begin and end with.
+    pub fn between(content: &str, edited: &str) -> Self {
+        let prefix = content
+            .char_indices()
+            .zip(edited.chars())
+            .find(|((_, old), new)| old != new)
+            .map_or(content.len().min(edited.len()), |((at, _), _)| at);
+        let (old, new) = (&content[prefix..], &edited[prefix..]);
+        let suffix: usize = old
+            .chars()
+            .rev()
+            .zip(new.chars().rev())
+            .take_while(|(old, new)| old == new)
+            .map(|(old, _)| old.len_utf8())
+            .sum();
+        let insert = new[..new.len() - suffix].to_owned();
+        Self::new(content.as_bytes(), prefix..content.len() - suffix, insert)
+    }
+
     /// The content after the edit; `None` if it is not the one that the edit was made for.
     pub fn apply(&self, content: &[u8]) -> Option<Vec<u8>> {
         let (start, end) = (
@@ -111,6 +130,20 @@ mod tests {
         );
         assert_eq!(edit.apply(b"license: MIT\nREST"), None, "another content");
         assert_eq!(edit.apply(b"short"), None);
+    }
+
+    #[test]
+    fn an_edit_between_two_texts_has_only_what_differs() {
+        for (before, after, start, insert) in [
+            ("a: x\nb: y\n", "a: x\nc: z\nb: y\n", 5, "c: z\n"),
+            ("é: Ä\n", "é: Ö\n", 4, "Ö"),
+            ("", "new", 0, "new"),
+            ("aaa", "aa", 2, ""),
+        ] {
+            let edit = Edit::between(before, after);
+            assert_eq!((edit.start, edit.insert.as_str()), (start, insert));
+            assert_eq!(edit.apply(before.as_bytes()).unwrap(), after.as_bytes());
+        }
     }
 
     #[test]

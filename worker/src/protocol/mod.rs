@@ -10,6 +10,7 @@ mod notice;
 mod purpose;
 mod receipt;
 mod results;
+mod revisions;
 mod sample;
 mod verify_level;
 
@@ -32,6 +33,7 @@ pub use receipt::{FailedFile, How, Receipt, Stored, is_left_by_limit};
 pub use results::{
     BackupResult, ContentsRead, EndpointCheck, PlanSummary, SourceRead, Verification,
 };
+pub use revisions::{MadeRef, RefRefusal, RevisionResult};
 pub use sample::{BadSampleSize, SampleChoice, SampleSize};
 pub use verify_level::VerifyLevel;
 

@@ -64,7 +64,8 @@ async fn finalize_plan(context: &Context, mut job: FinalizeJob) -> Result<Exit> 
         deletion,
         ..
     } = job;
-    commit_and_verify(context, &mut plan, &run, receipts, deletion, precedence).await
+    let ended = commit_and_verify(context, &mut plan, &run, receipts, deletion, precedence);
+    Ok(ended.await?.exit)
 }
 
 #[cfg(test)]

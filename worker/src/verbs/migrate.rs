@@ -237,15 +237,15 @@ async fn copy(
         .await;
     }
     let moved = context.events.receipt_so_far();
-    commit_and_verify(
+    let ended = commit_and_verify(
         context,
         &mut plan,
         "alone",
         vec![moved],
         Deletion::default(),
         Precedence::First,
-    )
-    .await
+    );
+    Ok(ended.await?.exit)
 }
 
 /// The plan of one worker that copies all.

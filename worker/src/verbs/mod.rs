@@ -5,5 +5,6 @@ pub mod finalize;
 pub mod hash;
 pub mod migrate;
 pub mod mirror;
+pub mod revisions;
 pub mod run;
 pub mod verify;

@@ -7,10 +7,9 @@ use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::{ChunkPurpose, How, Receipt, Stored, VerifyLevel, WorkerOptions};
 
 use super::options::VerifyOptions;
-use crate::args::revisions::RevisionScope;
 use crate::copy::outcome::explain_worker_error;
 use crate::engine::chunk_results::ChunkResults;
-use crate::engine::open::{Runner, RunnerSpec};
+use crate::engine::open::{CallMode, Runner, RunnerSpec};
 use crate::engine::queue::Queue;
 use crate::engine::remote::DetachMode;
 use crate::estimate::containers::chunking;
@@ -96,10 +95,11 @@ impl Hashing<'_> {
             worker_args: &options.worker_args,
             workers: workers.max(1),
             // On Modal each chunk is a call that this process waits for.
-            revisions: RevisionScope::All,
+            calls: CallMode::OneByOne,
             shared: &options.shared,
             containers: &options.containers,
             plan,
+            files_memory: plan.files_memory(),
             run: self.run,
             settings: options.settings,
             screen: self.screen,

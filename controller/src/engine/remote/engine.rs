@@ -1,10 +1,10 @@
-//! Modal as an engine: each job is a call that this process waits for. It is for all revisions of a repo, which are written
-//! one after the other; any other run submits its calls at once ([`crate::engine::remote`]).
+//! Modal as an engine: each job is a call that this process waits for. It is for files that are read and hashed; a copy submits its
+//! calls at once ([`crate::engine::remote`]).
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hf2ms_hub::Kind;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::app::DeployedApp;
 use crate::engine::job::{Ended, WorkerCommand, WorkerJob, WorkerOutput};
@@ -30,18 +30,13 @@ impl ModalEngine {
         if self.stop.is_asked() {
             return Ended::Stopped(WorkerOutput::default());
         }
+        if job.verb != WorkerCommand::Run {
+            let line = format!("no call on Modal does {} alone", job.verb.name());
+            return Ended::Refused(Kind::Invalid, line);
+        }
         let body: Value = serde_json::from_str(&job.json).unwrap_or_default();
-        let (function, body) = match job.verb {
-            WorkerCommand::Run => (Function::RunChunk, body),
-            WorkerCommand::Finalize => (Function::Finalize, finalizing(body)),
-            verb => {
-                return Ended::Refused(
-                    Kind::Invalid,
-                    format!("no call on Modal does {}", verb.name()),
-                );
-            }
-        };
-        match self.app.modal.submit(self.app.name(), function, body).await {
+        let (app, function) = (self.app.name(), Function::RunChunk);
+        match self.app.modal.submit(app, function, body).await {
             Ok(call) => self.wait(&call, listener).await,
             Err(error) => failed(&error),
         }
@@ -66,13 +61,6 @@ impl ModalEngine {
             Err(error) => failed(&error),
         }
     }
-}
-
-/// The chunks have ended, and their receipts are in the job. Modal starts a finalizer anew that was preempted: it looks at what
-/// the one before has written.
-fn finalizing(mut job: Value) -> Value {
-    job["look"] = true.into();
-    json!({"calls": {}, "job": job})
 }
 
 fn ended(result: Value, listener: Listener<'_>) -> Ended {

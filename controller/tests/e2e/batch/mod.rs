@@ -5,6 +5,7 @@ mod ends;
 mod lists;
 mod prune;
 mod results;
+mod revisions_of;
 
 use std::fs;
 

@@ -171,7 +171,7 @@ pub fn rename_licence(card: &str) -> Option<LicenceChange> {
 }
 
 /// The text between the first line, `---`, and the next such line.
-fn front_matter(card: &str) -> Option<Range<usize>> {
+pub(super) fn front_matter(card: &str) -> Option<Range<usize>> {
     let mark = usize::from(card.starts_with('\u{feff}')) * '\u{feff}'.len_utf8();
     let first = card[mark..]
         .split_inclusive('\n')
@@ -189,7 +189,7 @@ fn front_matter(card: &str) -> Option<Range<usize>> {
 }
 
 /// Where the value of a key at the outermost level stands, on the key's own line, without a comment behind it.
-fn value_of(card: &str, front: Range<usize>, key: &str) -> Option<Range<usize>> {
+pub(super) fn value_of(card: &str, front: Range<usize>, key: &str) -> Option<Range<usize>> {
     let mut start = front.start;
     for line in card[front].split_inclusive('\n') {
         let value = line

@@ -1,8 +1,10 @@
 //! The card of a repo, README.md: what may be changed in it, and what the change is.
 
 mod licence;
+mod sdk;
 
 pub use licence::{LicenceChange, rename_licence};
+pub use sdk::name_sdk;
 
 /// What is done about a card that the destination refuses.
 #[derive(

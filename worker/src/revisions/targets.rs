@@ -4,16 +4,15 @@
 //! updated. All others are built on temporary branches, one for each commit, and are created from those at the end.
 
 use hf2ms_hub::{Hub, Ref, RefKind, Refs, Refused, Revision};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// The prefix of temporary branches; the source's commit follows.
 const TEMPORARY: &str = "hf2ms-copy-";
 
 /// A branch or tag of the source, and its name at the destination.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefMapping {
     /// Branch or tag.
-    #[serde(serialize_with = "kind_name")]
     pub kind: RefKind,
     /// Its name at the source.
     pub source: Revision,
@@ -21,12 +20,8 @@ pub struct RefMapping {
     pub destination: Revision,
 }
 
-fn kind_name<S: Serializer>(kind: &RefKind, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(kind.name())
-}
-
 /// One commit of the source, and where it goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevisionTarget {
     /// The source's commit.
     pub commit: Revision,
@@ -37,7 +32,8 @@ pub struct RevisionTarget {
 }
 
 /// Where the files of a revision go.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WriteTo {
     /// To a branch that exists, or is created with the repo.
     Branch(RefMapping),
