@@ -1,6 +1,7 @@
 """What a person is asked before a source is deleted, and what happens at either side while that person thinks."""
 
 import pytest
+from huggingface_hub import HfApi
 
 from terminal.terminal import Terminal
 
@@ -63,8 +64,32 @@ CHANGES = {
     "disabled": lambda sandbox, id: sandbox.post("/repo", hub="ms", kind="model", id=id, disabled=True),
     "deleted": lambda sandbox, id: sandbox.ask("DELETE", "/repo", hub="ms", kind="model", id=id),
     "source": lambda sandbox, id: sandbox.seed("hf", "model", id, {"path": "new.txt", "text": "new"}, message="m"),
+    "discussed": lambda sandbox, id: sandbox.post("/repo", hub="hf", kind="model", id=id, discussions=1),
+    "hidden": lambda sandbox, id: sandbox.post("/repo", hub="hf", kind="model", id=id, private=True),
     "tag": lambda sandbox, id: sandbox.seed("hf", "model", id, message="m", revision="other"),
 }
+
+
+def test_a_source_that_is_renamed_while_a_person_thinks_is_kept_under_both_names(sandbox, tmp_path, copied):
+    id = copied("alice/cleanup-renamed")
+    with cleanup(sandbox, tmp_path, id, "--delete") as terminal:
+        terminal.until(asked(id))
+        HfApi(endpoint=sandbox.hf, token=sandbox.hf_alice).move_repo(id, "alice/cleanup-new-name")
+        terminal.type(id + "\n")
+        code, last = terminal.end()
+    assert code == 1 and "changed since the verification" in screen(last), screen(last)
+    assert is_there(sandbox, "alice/cleanup-new-name")
+
+
+def test_what_was_typed_before_the_question_agrees_to_nothing(sandbox, tmp_path, copied):
+    id = copied("alice/cleanup-ahead")
+    with cleanup(sandbox, tmp_path, id, "--delete") as terminal:
+        terminal.type(id + "\n")
+        terminal.until(asked(id))
+        terminal.type("\n")
+        code, last = terminal.end()
+    assert code == 130 and f"not confirmed: {id} is kept" in screen(last), screen(last)
+    assert is_there(sandbox, id)
 
 
 @pytest.mark.parametrize("change", CHANGES)

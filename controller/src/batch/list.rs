@@ -311,7 +311,7 @@ fn distinct(entries: Vec<BatchEntry>, screen: &Screen) -> CliResult<Vec<BatchEnt
             }
             Some(other) => {
                 return Err(CliError::usage(format!(
-                    "{}: {} would be written to {}, as {} from {}: name another destination or, if one is a model and one a dataset, \
+                    "{}: {} has the destination {}, as {} from {}: name another destination or, if one is a model and one a dataset, \
                      write models/ or datasets/ before each",
                     entry.origin, entry.name, entry.destination, other.name, other.origin
                 )));

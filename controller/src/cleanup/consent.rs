@@ -5,11 +5,12 @@ use hf2ms_worker::protocol::Exit;
 
 use super::examine::WholeCopy;
 use super::options::CleanupOptions;
-use crate::runs::removal::Removal;
+use crate::runs::removal::{Removal, compared_by};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::input;
 use crate::ui::nouns::counted;
 use crate::ui::screen::{Mode, Screen, size};
+use crate::ui::table::labelled;
 
 /// A removal of one source that was agreed to. Only this module makes one.
 pub struct AgreedRemoval<'a> {
@@ -77,8 +78,8 @@ impl Consents {
         screen: &Screen,
     ) -> CliResult<AgreedRemoval<'a>> {
         if matches!(self.0, Means::Typed) {
-            screen.ask(question(whole, &removal));
-            let typed = input::line().await.unwrap_or_default();
+            let ask = || screen.ask(question(whole, &removal));
+            let typed = input::fresh_line(ask).await.unwrap_or_default();
             let id = &whole.source().at.id;
             if !is_same(&typed, id.as_str()) {
                 return Err(CliError::new(
@@ -105,38 +106,46 @@ fn can_ask(screen: &Screen) -> bool {
 /// All that a person has to know before the id is typed.
 fn question(whole: &WholeCopy, removal: &Removal) -> String {
     let (source, copy) = (&whole.source().at, whole.copy());
-    let (files, bytes) = whole.record(removal).extent();
+    let record = whole.record(removal);
+    let (files, bytes) = record.extent();
     let stands = match whole.copy_head() {
         Some(head) => format!("commit {head}"),
         None => format!("branch {}", copy.revision),
     };
-    let lost = match removal {
-        Removal::Delete => {
-            let words = whole.losses().words();
-            match words.is_empty() {
-                true => "\n  lost with it: nothing".to_owned(),
-                false => format!("\n  lost with it: {}", words.join(", ")),
-            }
-        }
-        Removal::Move { .. } | Removal::MakePrivate => String::new(),
+    let lost = match (removal, record.lost()) {
+        (Removal::Delete, words) if words.is_empty() => "nothing that is known".to_owned(),
+        (Removal::Delete, words) => words.join(", "),
+        _ => "nothing: it stays its owner's".to_owned(),
     };
     let aim = match removal {
         Removal::Move { to } => format!("move to {to}"),
         other => other.verb().to_owned(),
     };
-    format!(
-        "About to {aim}: {} {} on {}, at commit {}: {}, {}\n  its copy: {} {} on {}, at {stands}{lost}\nType {} to agree: ",
-        source.kind,
-        source.id,
-        source.hub,
-        source.revision,
-        counted(files, "file"),
-        size(bytes),
-        copy.kind,
-        copy.id,
-        copy.hub,
-        source.id
-    )
+    let compared = format!(
+        "{} branches and tags, {}",
+        record.revisions.len(),
+        compared_by(record.level)
+    );
+    let lines = [
+        format!(
+            "About to {aim}: {} {} on {}, at commit {}",
+            source.kind, source.id, source.hub, source.revision
+        ),
+        labelled("page", source.web_url()),
+        labelled(
+            "files",
+            format!("{}, {}", counted(files, "file"), size(bytes)),
+        ),
+        format!(
+            "  its copy: {} {} on {}, at {stands}",
+            copy.kind, copy.id, copy.hub
+        ),
+        labelled("page", copy.web_url()),
+        labelled("compared", compared),
+        format!("  lost with it: {lost}"),
+        format!("Type {} to agree: ", source.id),
+    ];
+    lines.join("\n")
 }
 
 #[cfg(test)]

@@ -12,12 +12,14 @@ use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::ui::errors::CliResult;
 
 /// Who may read a copy, where nothing about that is in doubt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyReaders {
     /// Who may see it.
     pub visibility: Visibility,
     /// Whether its readers have to be let in.
     pub gate: Gate,
+    /// Its owner, where that is not known to be this account or an organisation of it.
+    pub stranger: Option<String>,
 }
 
 impl CopyReaders {
@@ -36,13 +38,23 @@ impl CopyReaders {
         };
         let described = hub.describe().await.map_err(failed)?;
         let readers = Self::agreed(at, &found, &described)?;
-        if readers.gate != Gate::Open && !is_ours(hub.as_ref(), at, settings).await? {
+        let is_ours = is_ours(hub.as_ref(), at, settings).await?;
+        let stranger = (!is_ours).then(|| at.id.owner().to_owned());
+        if readers.gate != Gate::Open && !is_ours {
             return Err(Doubt::because(format!(
                 "the copy {} is behind a gate on {}, and it is not known that its files stay open to this account",
                 at.id, at.hub
             )));
         }
-        Ok(readers)
+        Ok(Self {
+            stranger,
+            ..readers
+        })
+    }
+
+    /// Whether a later answer of its hub says the same.
+    pub fn are_those_of(&self, now: &RepoInfo) -> bool {
+        now.renamed.is_none() && (self.visibility, self.gate) == (now.visibility, now.gate)
     }
 
     /// What both answers say. Where a hub does not tell who may see a repo, one of them takes it for public and the other for private.
@@ -62,6 +74,7 @@ impl CopyReaders {
             true => Ok(Self {
                 visibility: found.visibility,
                 gate: found.gate,
+                stranger: None,
             }),
             false => Err(Doubt::because(format!(
                 "{hub} does not say whether the copy {id} is behind a gate"

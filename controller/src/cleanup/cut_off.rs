@@ -3,10 +3,12 @@
 use hf2ms_hub::RepoAt;
 
 use super::permit::{is_removed, report};
-use crate::runs::removal::{RECORD, RemovalRecord};
+use super::source_refs::source_repo;
+use crate::runs::removal::{RECORD, Removal, RemovalRecord};
 use crate::runs::removal_report::RemovalEnd;
 use crate::runs::{JournalEntry, RunRecord, RunVerb, Runs, State};
 use crate::settings::Settings;
+use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::ui::errors::CliResult;
 use crate::ui::screen::Screen;
 
@@ -43,6 +45,15 @@ fn asked(run: &RunRecord, runs: &Runs) -> Option<RemovalRecord> {
     is_open.then(|| runs.read(&run.id, RECORD)).flatten()
 }
 
+/// Whether the token is of the account that has asked: another one may not see a repo that is there.
+async fn is_same_account(record: &RemovalRecord, settings: &Settings) -> CliResult<bool> {
+    let at = &record.source;
+    let account = source_repo(at, settings)?.account_if_told().await;
+    let account = account.map_err(|error| hub_error(&error, at, settings, AccessMode::Read))?;
+    let name = account.map(|account| account.name);
+    Ok(name.is_some() && name == record.account)
+}
+
 async fn settle_one(
     run: &RunRecord,
     record: RemovalRecord,
@@ -52,17 +63,24 @@ async fn settle_one(
 ) -> CliResult<()> {
     let (id, source, copy) = (&run.id, &record.source.id, record.copy.web_url());
     let is_done = is_removed(&record, settings).await?;
+    if is_done && record.removal == Removal::Delete && !is_same_account(&record, settings).await? {
+        screen.warn(format!(
+            "run {id} has asked to delete {source}, and its end is not known: this token does not see the repo, and may be another account's; use the token of that run"
+        ));
+        return Ok(());
+    }
     let mut folder = runs.resume(run)?;
     if is_done {
         let (removal, done) = (record.removal.clone(), record.removal.done());
         screen.warn(format!(
-            "run {id} was cut off after it had asked for {source}: it is {done}; its copy is {copy}, and the digests are in the run's {RECORD}"
+            "run {id} did not learn the end of what it had asked for {source}: it is {done}; its copy is {copy}, and the digests are in the run's {RECORD}"
         ));
         folder.note(&JournalEntry::Removed { removal })?;
         folder.write("report.json", &report(id, record, RemovalEnd::FoundDone))?;
         return folder.end(State::Done);
     }
-    let why = format!("it was cut off after it had asked for {source}, which is as it was");
+    let why =
+        format!("it did not learn the end of what it had asked for {source}, which is as it was");
     screen.warn(format!("run {id}: {why}"));
     folder.note(&JournalEntry::NotRemoved { why: why.clone() })?;
     folder.because(&why, screen);

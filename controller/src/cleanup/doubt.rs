@@ -10,8 +10,10 @@ use crate::ui::errors::CliError;
 /// Why a source is not removed.
 #[derive(Debug)]
 pub enum Doubt {
-    /// It is not there any more, or may not be seen.
+    /// It is not there any more.
     Gone,
+    /// It was not found: its id is wrong, or it may not be seen.
+    Absent,
     /// Something is unlike a whole copy, or can't be told.
     Stays(String),
     /// What ends the whole command: a refused token, a hub that can't be reached, a stop.

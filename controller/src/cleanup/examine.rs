@@ -1,11 +1,14 @@
 //! A source and its copy, examined: every branch and tag is verified now, and what the copy lacks is counted. Nothing is written to a hub.
 
+mod whole;
+
 use std::sync::Arc;
 
-use hf2ms_hub::{Kind, RepoAdmin, RepoAt, RepoKind, Revision, open_admin};
+use hf2ms_hub::{Kind, Ref, RefKind, Refs, RepoAdmin, RepoAt, RepoKind, Revision, open_admin};
 use hf2ms_worker::pipeline::source::{PinnedSource, SourceError, describe};
-use hf2ms_worker::protocol::{PlanSummary, Transport};
+use hf2ms_worker::protocol::{PlanSummary, SampleSize, Transport};
 
+pub use self::whole::WholeCopy;
 use super::copy_repo::{self, CopyReaders};
 use super::doubt::{Checked, Doubt};
 use super::losses;
@@ -20,85 +23,13 @@ use crate::copy::verify::check_exists;
 use crate::copy::verify::options::VerifyOptions;
 use crate::revisions::targets::{DefaultBranches, RefMapping, RevisionTargets};
 use crate::revisions::verify::RevisionPairs;
-use crate::runs::removal::{HistoryLoss, Losses, Removal, RemovalRecord};
-use crate::runs::{NewRun, RunDir, RunVerb, State};
+use crate::runs::removal::Losses;
+use crate::runs::{NewRun, RunDir, RunRecord, RunVerb, State};
 use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::settings::refused_write::RefusedWrite;
 use crate::ui::errors::CliResult;
-use crate::ui::nouns::counted;
 use crate::ui::screen::Screen;
-
-/// A source whose copy was whole when it was verified. Only [`examine`] makes one.
-pub struct WholeCopy {
-    source: PinnedSource,
-    copy: RepoAt,
-    refs: SourceRefs,
-    readers: CopyReaders,
-    revisions: Vec<VerifiedRevision>,
-    losses: Losses,
-    admin: Arc<dyn RepoAdmin>,
-}
-
-impl WholeCopy {
-    /// The source, at the commit of its main branch.
-    pub fn source(&self) -> &PinnedSource {
-        &self.source
-    }
-
-    /// The copy, at its main branch.
-    pub fn copy(&self) -> &RepoAt {
-        &self.copy
-    }
-
-    /// The source's branches and tags.
-    pub fn refs(&self) -> &SourceRefs {
-        &self.refs
-    }
-
-    /// Who may read the copy.
-    pub fn readers(&self) -> CopyReaders {
-        self.readers
-    }
-
-    /// Every branch and tag, with its files.
-    pub fn revisions(&self) -> &[VerifiedRevision] {
-        &self.revisions
-    }
-
-    /// What the copy lacks.
-    pub fn losses(&self) -> &Losses {
-        &self.losses
-    }
-
-    /// What removes the source.
-    pub fn admin(&self) -> &Arc<dyn RepoAdmin> {
-        &self.admin
-    }
-
-    /// Where the copy's main branch stands, if its hub tells.
-    pub fn copy_head(&self) -> Option<&Revision> {
-        let revisions = self.revisions.iter().map(VerifiedRevision::record);
-        let mut main = revisions.filter(|one| one.copy_name == self.copy.revision);
-        main.next().and_then(|main| main.copy_head.as_ref())
-    }
-
-    /// All that is known of both sides.
-    pub fn record(&self, removal: &Removal) -> RemovalRecord {
-        RemovalRecord {
-            removal: removal.clone(),
-            source: self.source.at.clone(),
-            copy: self.copy.clone(),
-            copy_head: self.copy_head().cloned(),
-            losses: self.losses.clone(),
-            revisions: self
-                .revisions
-                .iter()
-                .map(|revision| revision.record().clone())
-                .collect(),
-        }
-    }
-}
 
 /// A repo that was examined: its row, the run that holds its locks if it may be removed, and the copy if that is whole.
 pub struct ExaminedRepo {
@@ -138,6 +69,7 @@ pub async fn examine(
             let run = examined.run.take();
             match doubt {
                 Doubt::Gone => examined.row.gone(),
+                Doubt::Absent => examined.row.absent(),
                 Doubt::Stays(reason) => examined.row.stays(screen.shown(&reason)),
                 Doubt::Ends(failure) => {
                     let failed = run.map(|mut run| run.fail(&failure, screen));
@@ -183,9 +115,11 @@ impl Examiner<'_> {
         }
         let refs = stop.unless(SourceRefs::of(&source.repo.at, settings));
         let refs = refs.await?;
+        check_pinned(&source.repo, &refs)?;
         let readers = stop.unless(CopyReaders::of(&destination.at, settings));
         let readers = readers.await?;
-        let options = VerifyOptions::new(settings, self.options.runs, stop, self.options.level);
+        self.check_owner(&readers)?;
+        let options = self.verify_options();
         let pairs = RevisionPairs {
             source,
             destination,
@@ -203,9 +137,11 @@ impl Examiner<'_> {
             run.extent(files, bytes)?;
         }
         let admin = admin_of(&source.at, settings)?;
-        let losses = losses::of(&source, &refs, readers, admin.as_deref(), settings);
+        let losses = losses::of(&source, &refs, &readers, admin.as_deref(), settings);
         let losses = stop.unless(losses).await?;
-        examined.row.loses(&losses);
+        if self.loses() {
+            examined.row.loses(&losses);
+        }
         let Some(admin) = admin else {
             if self.options.request.is_some() {
                 examined.row.by_hand();
@@ -213,7 +149,7 @@ impl Examiner<'_> {
             return Err(by_hand(&source.at));
         };
         self.check_history(&losses)?;
-        stop.unless(self.check_permission(&source.at)).await?;
+        let account = stop.unless(self.check_permission(&source.at)).await?;
         Ok(WholeCopy {
             source,
             copy: destination.at,
@@ -221,8 +157,37 @@ impl Examiner<'_> {
             readers,
             revisions,
             losses,
+            level: options.level,
+            account,
             admin,
         })
+    }
+
+    /// Every file is compared by its digest, and at least both ends of each content are read at the copy: a listing names also what is lost.
+    fn verify_options(&self) -> VerifyOptions<'_> {
+        let CleanupOptions {
+            settings,
+            runs,
+            stop,
+            level,
+            ..
+        } = *self.options;
+        let mut options = VerifyOptions::new(settings, runs, stop, level);
+        options.sample.size = SampleSize::ALL;
+        options
+    }
+
+    /// A copy of another owner may go any day: it counts where that owner was named.
+    fn check_owner(&self, readers: &CopyReaders) -> Checked<()> {
+        let named = self.entry.owner.as_deref();
+        match &readers.stranger {
+            Some(owner) if !named.is_some_and(|named| named.eq_ignore_ascii_case(owner)) => {
+                Err(Doubt::because(format!(
+                    "the copy belongs to {owner}, which is not known to be this account: --against {owner} says that it is meant"
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Both sides, at their main branches.
@@ -240,7 +205,7 @@ impl Examiner<'_> {
                         doubt => return Err(doubt),
                     }
                 }
-                return Err(Doubt::Gone);
+                return Err(self.absent(&at));
             }
             Ok(found) => {
                 check_not_renamed(&found)?;
@@ -259,9 +224,27 @@ impl Examiner<'_> {
         }
     }
 
-    /// Refuses an id that is a repo of several kinds: another one than was found may be meant.
+    /// A repo that is not found: a run of this machine has removed it, or its id is wrong, or it is not to be seen.
+    fn absent(&self, at: &RepoAt) -> Doubt {
+        let all = self.options.runs.list().into_iter();
+        let is_of = |run: &RunRecord| {
+            let (one, other) = (&run.source, at);
+            (one.hub, &one.endpoint, &one.id) == (other.hub, &other.endpoint, &other.id)
+        };
+        let mut removed = all
+            .filter(|run| run.verb == RunVerb::Cleanup && run.state == State::Done && is_of(run));
+        match removed.next() {
+            Some(_) => Doubt::Gone,
+            None => Doubt::Absent,
+        }
+    }
+
+    /// Refuses an id that is a repo of several kinds, where none was named: another one than was found may be meant.
     async fn check_one_kind(&self, found: &RepoAt) -> Checked<()> {
         let (kinds, settings) = (self.entry.route.kinds(), self.options.settings);
+        if kinds.len() < RepoKind::ALL.len() {
+            return Ok(());
+        }
         for kind in kinds.iter().filter(|kind| **kind != found.kind) {
             let at = RepoAt {
                 kind: *kind,
@@ -325,6 +308,7 @@ impl Examiner<'_> {
             let commit = &target.commit;
             target.refs().map(move |named| (named, commit))
         });
+        check_names(&there)?;
         let mut verified: Vec<VerifiedRevision> = Vec::new();
         for (named, commit) in all {
             let Some(stands) = there.find(named.kind, &named.destination) else {
@@ -336,6 +320,12 @@ impl Examiner<'_> {
                 Some(same) => same.renamed(named),
                 None => self.verify_one(pairs, named, commit).await?,
             };
+            if stands.is_commit() && !one.is_of(commit, stands) {
+                let (kind, name) = (named.kind.name(), &named.destination);
+                return Err(Doubt::because(format!(
+                    "the copy's {kind} {name} was compared at another commit than {stands}"
+                )));
+            }
             verified.push(one);
         }
         Ok(verified)
@@ -356,53 +346,77 @@ impl Examiner<'_> {
             ..pairs.source.repo.at.clone()
         };
         let files = one.record().files.len() as u64;
-        check_count(&at, verified.source_count, files)?;
+        // Where no token removes anything, the table is all that comes of it.
+        if at.hub.profile().abilities.deletes_repos {
+            check_count(&at, verified.source_count, files)?;
+        }
         Ok(one)
     }
 
     /// Refuses to lose a history that no copy is known to hold.
     fn check_history(&self, losses: &Losses) -> Checked<()> {
-        let loses = self
-            .options
-            .request
-            .as_ref()
-            .is_none_or(RemovalRequest::loses);
-        if !loses || self.options.history == HistoryPolicy::MayGo {
+        if !self.loses() || self.options.history == HistoryPolicy::MayGo {
             return Ok(());
         }
-        match losses.history {
-            HistoryLoss::None => Ok(()),
-            HistoryLoss::Commits { earlier } => Err(Doubt::because(format!(
-                "{} would be lost: --history-may-go agrees to that",
-                counted(earlier, "earlier commit")
+        match losses.unheld() {
+            None => Ok(()),
+            Some(unheld) => Err(Doubt::because(format!(
+                "{unheld} would be lost: --history-may-go agrees to that"
             ))),
-            HistoryLoss::NotTold => Err(Doubt::because(
-                "its hub does not tell how many commits it has, and earlier ones would be lost: --history-may-go agrees to that",
-            )),
         }
     }
 
-    /// Refuses a token that is known to write nothing there, before anyone is asked to agree.
-    async fn check_permission(&self, at: &RepoAt) -> Checked<()> {
+    /// Whether what the copy lacks is lost; a table tells it, too.
+    fn loses(&self) -> bool {
+        let request = self.options.request.as_ref();
+        request.is_none_or(RemovalRequest::loses)
+    }
+
+    /// Refuses a token that is known to write nothing there, before anyone is asked to agree. The account's name, if it is told.
+    async fn check_permission(&self, at: &RepoAt) -> Checked<Option<String>> {
         if self.options.request.is_none() {
-            return Ok(());
+            return Ok(None);
         }
         let settings = self.options.settings;
         let account = source_repo(at, settings)?.account_if_told().await;
         let account = account.map_err(|error| hub_error(&error, at, settings, AccessMode::Read))?;
-        let refused = account.and_then(|account| {
-            let refusal = account.write_refusal(at)?;
-            Some(RefusedWrite::of(refusal, at, &account))
-        });
-        match refused {
-            None => Ok(()),
-            Some(RefusedWrite { why, remedy }) => {
+        let Some(account) = account else {
+            return Ok(None);
+        };
+        match account.write_refusal(at) {
+            None => Ok(Some(account.name)),
+            Some(refusal) => {
+                let RefusedWrite { why, remedy } = RefusedWrite::of(refusal, at, &account);
                 let token = settings.access(at.hub).token_name;
                 Err(Doubt::because(format!(
                     "{token} may not remove it: {why}; {remedy}"
                 )))
             }
         }
+    }
+}
+
+/// Refuses a source whose main branch has moved since it was found.
+fn check_pinned(source: &PinnedSource, refs: &SourceRefs) -> Checked<()> {
+    let stands = refs.refs().find(RefKind::Branch, &source.asked);
+    match stands == Some(&source.at.revision) {
+        true => Ok(()),
+        false => Err(Doubt::because(format!(
+            "branch {} has moved while it was looked at",
+            source.asked
+        ))),
+    }
+}
+
+/// Refuses a copy of which a name is a branch and a tag: what is read by that name may be either.
+fn check_names(there: &Refs) -> Checked<()> {
+    let is_branch = |tag: &&Ref| there.branches.iter().any(|branch| branch.name == tag.name);
+    match there.tags.iter().find(is_branch) {
+        None => Ok(()),
+        Some(tag) => Err(Doubt::because(format!(
+            "the copy has a branch and a tag of the name {}",
+            tag.name
+        ))),
     }
 }
 

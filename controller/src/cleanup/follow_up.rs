@@ -1,10 +1,12 @@
 //! A cleanup that follows copies: the same looks, the same rules, the same consents, for sources whose copies were just verified.
 
 use clap::ValueEnum;
+use hf2ms_hub::Revision;
 use hf2ms_worker::protocol::{Exit, VerifyLevel};
 
 use super::options::{CleanupOptions, HistoryPolicy, MOST, RemovalRequest};
 use super::row::CleanupEntry;
+use crate::args::route::Route;
 use crate::runs::Runs;
 use crate::settings::Settings;
 use crate::settings::hub_errors::token_missing;
@@ -22,7 +24,7 @@ pub enum FollowUp {
 /// The consents of the command line.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ConsentArgs {
-    /// Agree that earlier commits are lost which no copy is known to hold
+    /// Agree that commits are lost which no copy is known to hold, and discussions and pull requests whose number is not told
     #[arg(long)]
     history_may_go: bool,
     /// Agree to the removal of exactly so many repos, without a question [default: each repo's id has to be typed]
@@ -80,6 +82,32 @@ impl FollowUpArgs {
         }
     }
 
+    /// Refuses sources that no cleanup removes, before anything is copied.
+    ///
+    /// # Errors
+    /// A source names a revision, its hub lets no token remove it, or the token is missing.
+    pub fn check(&self, route: &Route, settings: &Settings) -> CliResult<()> {
+        if !self.removes() {
+            return Ok(());
+        }
+        let (from, id) = (route.from(), route.source_id());
+        if *route.asked() != Revision::main_of(from) {
+            return Err(CliError::usage(format!(
+                "SOURCE names a revision of {id}, and --then cleanup is about the whole repo: leave one of them out"
+            )));
+        }
+        if !from.profile().abilities.deletes_repos {
+            return Err(CliError::refused(format!(
+                "{from} lets no token remove {id}: leave --then out, and use its web page"
+            )));
+        }
+        let access = settings.access(from);
+        match access.token {
+            Some(_) => Ok(()),
+            None => Err(token_missing(from, access)),
+        }
+    }
+
     /// Removes these sources, whose copies were just verified.
     ///
     /// # Errors
@@ -91,19 +119,13 @@ impl FollowUpArgs {
         stop: &Stop,
         screen: &Screen,
     ) -> CliResult<Exit> {
-        for entry in entries {
-            let access = settings.access(entry.route.from());
-            if access.token.is_none() {
-                return Err(token_missing(entry.route.from(), access));
-            }
-        }
         let agreed = self.consent.agreed();
         let options = CleanupOptions {
             settings,
             runs,
             stop,
             request: Some(RemovalRequest::Delete),
-            level: VerifyLevel::Listing,
+            level: VerifyLevel::Sample,
             history: self.consent.history(),
             agreed,
             // The exact number is a limit itself.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hf2ms_hub::{Gate, Kind, RepoAdmin, Revision, Visibility, open_ref_store};
+use hf2ms_hub::{Community, Gate, RepoAdmin, Revision, Visibility, open_ref_store};
 use hf2ms_worker::pipeline::source::PinnedSource;
 
 use super::copy_repo::CopyReaders;
@@ -15,29 +15,28 @@ use crate::settings::hub_errors::{AccessMode, hub_error};
 /// Counts what the copy lacks. A hub without `admin` tells of commits and readers only.
 ///
 /// # Errors
-/// What ends the whole command; a question that a hub refuses leaves its answer not told.
+/// A question fails for now. One that a hub answers to nobody leaves its answer not told.
 pub async fn of(
     source: &PinnedSource,
     refs: &SourceRefs,
-    readers: CopyReaders,
+    readers: &CopyReaders,
     admin: Option<&dyn RepoAdmin>,
     settings: &Settings,
 ) -> Checked<Losses> {
+    // What the hub tells nobody is not told; a question that fails for now is asked again another time.
     let community = match admin {
-        None => None,
-        Some(admin) => match admin.community().await {
-            Err(error) if error.kind() == Kind::Unauthorized => {
-                return Err(hub_error(&error, &source.at, settings, AccessMode::Read).into());
-            }
-            told => told.ok(),
-        },
+        None => Community::default(),
+        Some(admin) => {
+            let told = admin.community().await;
+            told.map_err(|error| hub_error(&error, &source.at, settings, AccessMode::Read))?
+        }
     };
-    let community = community.unwrap_or_default();
     Ok(Losses {
         history: history(source, refs, settings).await?,
         discussions: community.discussions,
         pull_requests: community.pull_requests,
         likes: community.likes,
+        conversions: refs.refs().others as u64,
         access: access(source.info.visibility, source.info.gate, readers),
     })
 }
@@ -59,10 +58,9 @@ async fn history(
             return Ok(HistoryLoss::NotTold);
         };
         match store.commit_count(&revision).await {
-            Ok(Some(count @ 1..)) => earlier += count - 1,
+            Ok(Some(count @ 1..)) => earlier = earlier.max(count - 1),
             Ok(_) => return Ok(HistoryLoss::NotTold),
-            Err(error) if error.kind() == Kind::Unauthorized => return Err(failed(error).into()),
-            Err(_) => return Ok(HistoryLoss::NotTold),
+            Err(error) => return Err(failed(error).into()),
         }
     }
     Ok(match earlier {
@@ -72,8 +70,13 @@ async fn history(
 }
 
 /// What readers of the source lose.
-fn access(visibility: Visibility, gate: Gate, readers: CopyReaders) -> Vec<String> {
+fn access(visibility: Visibility, gate: Gate, readers: &CopyReaders) -> Vec<String> {
     let mut lost = Vec::new();
+    if let Some(owner) = &readers.stranger {
+        lost.push(format!(
+            "control: the copy belongs to {owner}, who may delete it"
+        ));
+    }
     if visibility.shows_more_than(readers.visibility) {
         lost.push(format!(
             "readers: it is {visibility}, and the copy {}",
@@ -100,11 +103,15 @@ mod tests {
     fn readers_that_the_copy_does_not_have_are_named() {
         use Visibility::{Private, Public};
         let gated = Gate::Gated(GateMode::Manual);
-        let readers = |visibility, gate| CopyReaders { visibility, gate };
+        let readers = |visibility, gate| CopyReaders {
+            visibility,
+            gate,
+            stranger: None,
+        };
         let open = readers(Public, Gate::Open);
-        assert!(access(Public, Gate::Open, open).is_empty());
-        assert!(access(Private, gated, open).is_empty());
-        let private = access(Public, gated, readers(Private, Gate::Open));
+        assert!(access(Public, Gate::Open, &open).is_empty());
+        assert!(access(Private, gated, &open).is_empty());
+        let private = access(Public, gated, &readers(Private, Gate::Open));
         assert_eq!(
             private,
             [
@@ -112,7 +119,7 @@ mod tests {
                 "access that its gate has granted"
             ]
         );
-        let closed = access(Public, Gate::Open, readers(Public, gated));
+        let closed = access(Public, Gate::Open, &readers(Public, gated));
         assert_eq!(closed, ["open access: the copy is behind a gate"]);
     }
 }

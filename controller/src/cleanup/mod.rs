@@ -72,14 +72,13 @@ pub async fn run(
             end_kept(run, &one.row, screen)?;
         }
     }
-    ended?;
     let rows = examined.into_iter().map(|one| one.row).collect();
     let summary = CleanupSummary { rows };
-    if removals > 0 {
+    if summary.count(CleanupState::WouldGo) < removals {
         summary.print(screen);
     }
     summary.tell(screen);
-    Ok(summary)
+    ended.map(|()| summary)
 }
 
 /// Refuses a target that makes no id of a source, or the same one of several, before anything is asked.
@@ -157,6 +156,8 @@ impl Removing<'_> {
                 let why = "the cleanup has stopped before it".to_owned();
                 one.row
                     .ended(CleanupState::NotLookedAt, why, Exit::Incomplete);
+                let screen = screen_of(self.screen, one.row.name(), self.is_one);
+                screen.json(&CleanupRepoEvent::of(&one.row));
                 continue;
             }
             let screen = screen_of(self.screen, one.row.name(), self.is_one);
@@ -203,10 +204,10 @@ impl Removing<'_> {
                 return Ok(Next::Stop);
             }
         };
-        let permit = match stop.unless(last_look(agreed, &run, settings)).await {
+        let permit = match stop.unless(last_look(agreed, &run, self.options)).await {
             Ok(permit) => permit,
             Err(Doubt::Ends(failure)) => return run.fail(&failure, screen).and(Err(failure)),
-            Err(Doubt::Gone) => {
+            Err(Doubt::Gone | Doubt::Absent) => {
                 one.row.gone();
                 return end_kept(run, &one.row, screen).map(|()| Next::GoOn);
             }
@@ -219,7 +220,7 @@ impl Removing<'_> {
             }
         };
         // From here to the answer nothing interrupts it: what was asked for has to be known.
-        match permit.carry_out(&mut run, settings).await {
+        match permit.carry_out(&mut run, settings, screen).await {
             Ok(report) => {
                 said(&report, screen);
                 one.row.removed(report.record.removal);

@@ -20,12 +20,29 @@ pub struct CleanupEntry {
     pub name: String,
     /// The source and the copy.
     pub route: Route,
+    /// The owner of the copy, where it was named.
+    pub owner: Option<String>,
 }
 
-impl From<BatchEntry> for CleanupEntry {
-    fn from(entry: BatchEntry) -> Self {
+impl CleanupEntry {
+    /// An entry of a list. The owner of its copy is named where it is another than the source's, or is the one that `against` names.
+    pub fn of(entry: BatchEntry, against: Option<&str>) -> Self {
+        let owner = entry.destination.owner().to_owned();
+        let is_other = owner != entry.route.source_id().owner();
+        let is_named = is_other || against == Some(owner.as_str());
         let BatchEntry { name, route, .. } = entry;
-        Self { name, route }
+        Self {
+            name,
+            route,
+            owner: is_named.then_some(owner),
+        }
+    }
+
+    /// The same of a copy that this account has just written.
+    pub fn of_own(entry: BatchEntry) -> Self {
+        let owner = Some(entry.destination.owner().to_owned());
+        let BatchEntry { name, route, .. } = entry;
+        Self { name, route, owner }
     }
 }
 
@@ -39,6 +56,8 @@ pub enum CleanupState {
     Removed,
     /// It was not there any more.
     Gone,
+    /// It was not found: its id is wrong, or it may not be seen.
+    NotFound,
     /// It stays: the reason says why.
     Stays,
     /// Something has changed between the verification and the removal: it stays.
@@ -56,6 +75,7 @@ impl Status for CleanupState {
         Self::WouldGo,
         Self::Removed,
         Self::Gone,
+        Self::NotFound,
         Self::Stays,
         Self::Changed,
         Self::NotConfirmed,
@@ -68,6 +88,7 @@ impl Status for CleanupState {
             Self::WouldGo => "would go",
             Self::Removed => "removed",
             Self::Gone => "gone already",
+            Self::NotFound => "not found",
             Self::Stays => "stays",
             Self::Changed => "changed",
             Self::NotConfirmed => "not confirmed",
@@ -187,6 +208,12 @@ impl CleanupRow {
         (self.state, self.exit) = (CleanupState::Gone, Exit::Done);
     }
 
+    /// It was not found.
+    pub(super) fn absent(&mut self) {
+        let reason = "check its id, and that the token may see it".to_owned();
+        self.ended(CleanupState::NotFound, reason, Exit::Refused);
+    }
+
     /// It stays.
     pub(super) fn stays(&mut self, reason: String) {
         (self.state, self.reason) = (CleanupState::Stays, Some(reason));
@@ -206,9 +233,9 @@ impl CleanupRow {
     /// The cells of the table.
     pub(super) fn cells(&self) -> Vec<String> {
         let copy = self.copy.as_ref();
-        let copy = copy.map(|copy| format!("{}:{}", copy.hub.profile().prefix, copy.id));
+        let copy = copy.map(RepoAt::web_url);
         let lost = self.losses.as_ref().map(|losses| match losses.words() {
-            words if words.is_empty() => "nothing".to_owned(),
+            words if words.is_empty() => "nothing that is known".to_owned(),
             words => words.join(", "),
         });
         let state = match &self.removal {

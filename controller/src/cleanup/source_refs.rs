@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hf2ms_hub::{
-    Destination, Error, FileCount, Kind, Listing, RefKind, Refs, RepoAt, open_destination,
-    open_ref_store,
+    Destination, Error, FileCount, Kind, Listing, RefKind, Refs, RepoAt, RepoInfo,
+    open_destination, open_ref_store, refs_by_git,
 };
 use hf2ms_worker::pipeline::source::{PinnedSource, describe};
 use hf2ms_worker::protocol::Transport;
@@ -22,16 +22,26 @@ use crate::ui::nouns::{counted, grouped};
 pub struct SourceRefs(Refs);
 
 impl SourceRefs {
-    /// Asks the hub of the source.
+    /// Asks the hub of the source, by its API and by Git: neither alone says that it has left nothing out.
     ///
     /// # Errors
-    /// [`Doubt::Gone`] where there is no such repo. A ref can't be read, its commit is not told, or there is no branch.
+    /// [`Doubt::Gone`] where there is no such repo. A ref can't be read, its commit is not told, there is no branch, or both ways tell
+    /// different refs.
     pub async fn of(at: &RepoAt, settings: &Settings) -> Checked<Self> {
         let failed = |error| hub_error(&error, at, settings, AccessMode::Read);
         let side = settings.source(at).map_err(failed)?;
         let store = open_ref_store(&side, settings.http()).map_err(failed)?;
-        match store.refs().await {
-            Ok(refs) => Self::checked(refs),
+        let by_git = refs_by_git(&side, settings.http());
+        match tokio::try_join!(store.refs(), by_git) {
+            Ok((refs, by_git)) => {
+                let refs = Self::checked(refs)?;
+                match refs.change(&Self::checked(by_git)?) {
+                    None => Ok(refs),
+                    Some(change) => Err(Doubt::because(format!(
+                        "Git and the hub's API tell different refs: {change}"
+                    ))),
+                }
+            }
             Err(error) => Err(missing(&error, at, settings).await),
         }
     }
@@ -126,13 +136,14 @@ pub async fn check_files(
         let mut again = source.at_commit(&at.revision, &source.asked, settings)?;
         let listing = again.list(settings).await?;
         let info = describe(at, Transport::Auto, settings).await?;
-        Ok((listing, info.files))
+        Ok((listing, info))
     };
-    let (listing, count) = match look.await {
+    let (listing, info) = match look.await {
         Ok(looked) => looked,
         Err(error) => return Err(missing(&error, at, settings).await),
     };
-    check_count(at, count, files.len() as u64)?;
+    check_same_repo(&source.info, &info)?;
+    check_count(at, info.files, files.len() as u64)?;
     match is_same(&listing, files) {
         true => Ok(()),
         false => Err(Doubt::because(format!(
@@ -142,14 +153,29 @@ pub async fn check_files(
     }
 }
 
+/// Holds what the hub says of the repo against what it said before.
+fn check_same_repo(before: &RepoInfo, now: &RepoInfo) -> Checked<()> {
+    if let Some(renamed) = &now.renamed {
+        return Err(Doubt::because(format!(
+            "the source is called {renamed} now"
+        )));
+    }
+    match (before.visibility, before.gate) == (now.visibility, now.gate) {
+        true => Ok(()),
+        false => Err(Doubt::because(
+            "the source has other readers than it had: its visibility or its gate has changed",
+        )),
+    }
+}
+
 fn is_same(listing: &Listing, files: &[RemovedFile]) -> bool {
     let before: BTreeMap<_, _> = files
         .iter()
-        .map(|file| (&file.path, (file.size, file.digest)))
+        .map(|file| (&file.path, (file.size, file.listed())))
         .collect();
     let listed = listing.files.iter().map(|listed| &listed.file);
     let now: BTreeMap<_, _> = listed
-        .map(|file| (&file.path, (file.size, file.digest)))
+        .map(|file| (&file.path, (file.size, Some(file.digest))))
         .collect();
     listing.refused.is_empty() && before == now
 }

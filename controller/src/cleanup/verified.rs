@@ -1,6 +1,8 @@
 //! One branch or tag of a source whose copy was compared file by file, by digest. Only a verification without any doubt makes one.
 
-use hf2ms_hub::{Digest, Listing, Revision, Sha256};
+use std::collections::HashMap;
+
+use hf2ms_hub::{Listing, RefKind, Revision};
 use hf2ms_worker::protocol::VerifyLevel;
 
 use crate::copy::verify::VerifiedCopy;
@@ -41,14 +43,15 @@ impl VerifiedRevision {
                 "{name} has a file that the copy has in another form"
             ));
         }
-        let is_read = |level| match (level, &found.contents) {
-            (VerifyLevel::Deep, Some(read)) => read.wrong.is_empty() && read.files == read.of,
-            (VerifyLevel::Deep, None) => false,
-            _ => true,
+        // A listing names also what is lost: at least the ends of every content have to be there.
+        let is_read = match (found.level, &found.contents) {
+            (VerifyLevel::Listing, _) => false,
+            (_, Some(read)) => read.wrong.is_empty() && read.files == read.of,
+            (_, None) => plan.files.iter().all(|planned| planned.file.size == 0),
         };
-        if !is_read(found.level) {
+        if !is_read {
             return Err(format!(
-                "not every byte of {name} could be read at the copy"
+                "not every content of {name} could be read at the copy"
             ));
         }
         Ok(Self(RemovedRevision {
@@ -77,6 +80,14 @@ impl VerifiedRevision {
         self.0.commit == *commit && stands.is_commit() && at_copy == Some(stands)
     }
 
+    /// Branch or tag.
+    pub fn kind(&self) -> RefKind {
+        match self.0.kind == RefKind::Tag.name() {
+            true => RefKind::Tag,
+            false => RefKind::Branch,
+        }
+    }
+
     /// The branch or tag, and its files.
     pub fn record(&self) -> &RemovedRevision {
         &self.0
@@ -84,45 +95,25 @@ impl VerifiedRevision {
 
     /// How a listing of the copy is unlike the verified one; `None` where every file is there as it was.
     pub fn change_in(&self, listing: &Listing) -> Option<String> {
-        let there: std::collections::HashMap<_, _> = listing
+        let there: HashMap<_, _> = listing
             .files
             .iter()
             .map(|listed| (&listed.file.path, &listed.file))
             .collect();
         let is_there = |file: &RemovedFile| {
-            there.get(&file.path).is_some_and(|now| {
-                let is_same = file.size == now.size;
-                is_same && is_known_as(file, now.digest)
-            })
+            let now = there.get(&file.path);
+            now.is_some_and(|now| file.size == now.size && file.has(now.digest))
         };
         let missing = self.0.files.iter().find(|file| !is_there(file));
         missing.map(|file| format!("{} is not there as it was", file.path))
     }
 }
 
-/// Whether the copy's file is known by this digest.
-fn is_known_as(file: &RemovedFile, digest: Digest) -> bool {
-    let is_empty = |digest: Digest| match digest {
-        Digest::Sha256(sha256) => sha256 == Sha256::of(b""),
-        Digest::GitSha1(git_sha1) => git_sha1 == hf2ms_hub::GitSha1::of(b""),
-    };
-    digest == file.digest
-        || file
-            .copy_sha256
-            .is_some_and(|sha256| digest == Digest::Sha256(sha256))
-        || (file.size == 0 && is_empty(digest))
-}
-
 fn files_of(verified: &VerifiedCopy) -> Vec<RemovedFile> {
     let planned = verified.plan.files.iter().map(|planned| &planned.file);
     let file = planned.map(|file| {
-        let sha256 = verified.sha256.get(&file.path).copied();
-        RemovedFile {
-            path: file.path.clone(),
-            size: file.size,
-            digest: file.digest,
-            copy_sha256: sha256.filter(|sha256| file.digest != Digest::Sha256(*sha256)),
-        }
+        let known = verified.sha256.get(&file.path).copied();
+        RemovedFile::of(file, known)
     });
     file.collect()
 }

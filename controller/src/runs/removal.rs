@@ -1,6 +1,7 @@
 //! The removal of a source whose copy is whole: what is kept of it before its hub is asked, and what the copy does not have.
 
-use hf2ms_hub::{Digest, RepoAt, RepoId, RepoPath, Revision, Sha256};
+use hf2ms_hub::{Digest, File, GitSha1, RepoAt, RepoId, RepoPath, Revision, Sha256};
+use hf2ms_worker::protocol::VerifyLevel;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -50,9 +51,9 @@ impl Removal {
 pub enum HistoryLoss {
     /// None: every branch has one commit, which the copy holds.
     None,
-    /// Earlier commits of branches, which no copy is known to hold.
+    /// Earlier commits, which no copy is known to hold.
     Commits {
-        /// Their number, those of several branches added up.
+        /// Their number at the branch or tag that has most: so many at least.
         earlier: u64,
     },
     /// The hub does not tell how many commits there are: earlier ones may be lost.
@@ -70,6 +71,9 @@ pub struct Losses {
     pub pull_requests: Option<u64>,
     /// Accounts that like it.
     pub likes: Option<u64>,
+    /// Refs that the hub itself has made: conversions.
+    #[serde(default)]
+    pub conversions: u64,
     /// What its readers lose, in words: access that its gate granted, or a copy that fewer may see.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub access: Vec<String>,
@@ -83,16 +87,53 @@ impl Default for HistoryLoss {
 }
 
 impl Losses {
+    /// What is lost and has to be agreed to: commits that no copy holds, and what the hub does not tell.
+    pub fn unheld(&self) -> Option<String> {
+        let commits = match self.history {
+            HistoryLoss::None => None,
+            HistoryLoss::Commits { earlier } => {
+                Some(format!("at least {}", counted(earlier, "earlier commit")))
+            }
+            HistoryLoss::NotTold => Some("earlier commits, whose number is not told".to_owned()),
+        };
+        let requests = match self.pull_requests {
+            Some(0) => None,
+            Some(count) => Some(format!("the commits of {}", counted(count, "pull request"))),
+            None => Some("pull requests, whose number is not told".to_owned()),
+        };
+        let untold = "discussions, whose number is not told".to_owned();
+        let discussions = self.discussions.is_none().then_some(untold);
+        let all = commits.into_iter().chain(requests).chain(discussions);
+        let all: Vec<String> = all.collect();
+        (!all.is_empty()).then(|| all.join(", "))
+    }
+
+    /// Whether more is lost than `before` has named, or something of it is not told any more.
+    pub fn exceeds(&self, before: &Self) -> bool {
+        let grows = |now: Option<u64>, then: Option<u64>| match (now, then) {
+            (Some(now), Some(then)) => now > then,
+            (None, then) => then.is_some(),
+            (Some(_), None) => false,
+        };
+        self.history != before.history
+            || self.access != before.access
+            || self.conversions > before.conversions
+            || grows(self.discussions, before.discussions)
+            || grows(self.pull_requests, before.pull_requests)
+    }
+
     /// The losses in words, the history first. What is not told is said so.
     pub fn words(&self) -> Vec<String> {
         let history = match self.history {
             HistoryLoss::None => None,
-            HistoryLoss::Commits { earlier } => {
-                Some(format!("history ({})", counted(earlier, "earlier commit")))
-            }
+            HistoryLoss::Commits { earlier } => Some(format!(
+                "history (at least {})",
+                counted(earlier, "earlier commit")
+            )),
             HistoryLoss::NotTold => Some("history (commits: not told)".to_owned()),
         };
         let counts = [
+            (Some(self.conversions), "conversion"),
             (self.discussions, "discussion"),
             (self.pull_requests, "pull request"),
             (self.likes, "like"),
@@ -117,12 +158,47 @@ pub struct RemovedFile {
     pub path: RepoPath,
     /// Its size in bytes.
     pub size: u64,
-    /// Its digest, as the source's hub lists it.
-    #[serde(flatten)]
-    pub digest: Digest,
-    /// The SHA-256 of the copy's file, where the source lists another digest and it is known.
+    /// Its SHA-256, which the source's hub lists, or which was found by reading it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub copy_sha256: Option<Sha256>,
+    pub sha256: Option<Sha256>,
+    /// Its id in Git, where the source's hub lists that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git_sha1: Option<GitSha1>,
+}
+
+impl RemovedFile {
+    /// A file as the source's hub lists it, and its SHA-256 where that is known.
+    pub fn of(file: &File, known: Option<Sha256>) -> Self {
+        let git_sha1 = match file.digest {
+            Digest::GitSha1(git_sha1) => Some(git_sha1),
+            Digest::Sha256(_) => None,
+        };
+        Self {
+            path: file.path.clone(),
+            size: file.size,
+            sha256: file.digest.sha256().or(known),
+            git_sha1,
+        }
+    }
+
+    /// The digest that the source's hub lists.
+    pub fn listed(&self) -> Option<Digest> {
+        let of_git = self.git_sha1.map(Digest::GitSha1);
+        of_git.or(self.sha256.map(Digest::Sha256))
+    }
+
+    /// Whether this is a digest of its content.
+    pub fn has(&self, digest: Digest) -> bool {
+        let of_nothing = |digest| match digest {
+            Digest::Sha256(sha256) => sha256 == Sha256::of(b""),
+            Digest::GitSha1(git_sha1) => git_sha1 == GitSha1::of(b""),
+        };
+        let known = match digest {
+            Digest::Sha256(sha256) => self.sha256 == Some(sha256),
+            Digest::GitSha1(git_sha1) => self.git_sha1 == Some(git_sha1),
+        };
+        known || (self.size == 0 && of_nothing(digest))
+    }
 }
 
 /// A branch or tag of a source, which was compared with that of its copy file by file.
@@ -148,6 +224,11 @@ pub struct RemovedRevision {
 pub struct RemovalRecord {
     /// What is done with the source.
     pub removal: Removal,
+    /// The account whose token asks for it, if its hub tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// How the copy was compared: every file by its digest, and so much of its content.
+    pub level: VerifyLevel,
     /// The source, at the commit of its main branch.
     pub source: RepoAt,
     /// Its copy, at its main branch.
@@ -161,7 +242,24 @@ pub struct RemovalRecord {
     pub revisions: Vec<RemovedRevision>,
 }
 
+/// How files were compared, in words.
+pub fn compared_by(level: VerifyLevel) -> &'static str {
+    match level {
+        VerifyLevel::Deep => "by digest, and every byte of the copy read",
+        VerifyLevel::Sample => "by digest, and both ends of each content read",
+        VerifyLevel::Listing => "by the digests that are listed",
+    }
+}
+
 impl RemovalRecord {
+    /// What is lost by it, in words; nothing where the source stays its owner's.
+    pub fn lost(&self) -> Vec<String> {
+        match self.removal {
+            Removal::Delete => self.losses.words(),
+            Removal::Move { .. } | Removal::MakePrivate => Vec::new(),
+        }
+    }
+
     /// Files and bytes of the main branch.
     pub fn extent(&self) -> (u64, u64) {
         let main = self
@@ -192,10 +290,11 @@ mod tests {
             discussions: Some(0),
             pull_requests: Some(2),
             likes: Some(0),
+            conversions: 0,
             access: vec!["access that its gate granted".into()],
         };
         let expected = [
-            "history (1 earlier commit)",
+            "history (at least 1 earlier commit)",
             "2 pull requests",
             "access that its gate granted",
         ];

@@ -4,7 +4,7 @@ use hf2ms_worker::protocol::Exit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::removal::{RECORD, RemovalRecord};
+use super::removal::{RECORD, RemovalRecord, compared_by};
 use crate::runs::State;
 use crate::ui::nouns::grouped;
 use crate::ui::screen::{Screen, size};
@@ -16,7 +16,7 @@ use crate::ui::table::labelled;
 pub enum RemovalEnd {
     /// The hub has done it, and shows that it has.
     Done,
-    /// This run was cut off after it had asked its hub, which has done it.
+    /// This run did not learn the answer of its hub, which has done it.
     FoundDone,
 }
 
@@ -70,25 +70,27 @@ impl RemovalReport {
         let record = &self.record;
         let (files, bytes) = record.extent();
         let revisions = record.revisions.len() as u64;
-        let lost = match record.losses.words() {
-            words if words.is_empty() => "nothing".to_owned(),
+        let lost = match record.lost() {
+            words if words.is_empty() => "nothing that is known".to_owned(),
             words => words.join(", "),
         };
         let found = match self.end {
             RemovalEnd::Done => "",
-            RemovalEnd::FoundDone => "; the run was cut off after it had asked",
+            RemovalEnd::FoundDone => "; the run did not learn the answer",
         };
         let copy = match &record.copy_head {
             Some(head) => format!("{} at {head}", self.url),
             None => self.url.clone(),
         };
+        let compared = format!(
+            "{} branches and tags: {}",
+            grouped(revisions),
+            compared_by(record.level)
+        );
         let rows = [
             ("commit", record.source.revision.to_string()),
             ("files", format!("{}, {}", grouped(files), size(bytes))),
-            (
-                "compared",
-                format!("{}: branches and tags", grouped(revisions)),
-            ),
+            ("compared", compared),
             ("copy", copy),
             ("lost", lost),
             ("digests", RECORD.to_owned()),

@@ -2,7 +2,9 @@
 
 use std::io::{self, IsTerminal, Read};
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr,
+};
 use tokio::sync::oneshot;
 
 /// More than this is no token.
@@ -20,6 +22,14 @@ pub async fn line() -> Option<String> {
         io::stdin().read_line(&mut line).map(|_| line)
     })
     .await
+}
+
+/// One line of stdin that is typed after `ask` is called. What was typed before answers nothing.
+pub async fn fresh_line(ask: impl FnOnce()) -> Option<String> {
+    // Where there is no terminal to empty, nobody is asked.
+    tcflush(io::stdin(), QueueSelector::IFlush).ok()?;
+    ask();
+    line().await
 }
 
 /// One line of stdin, which the terminal does not show from before `ask` is called on. It shows what is typed again once this ends or

@@ -124,7 +124,9 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     }
     let copied = entries.into_iter().zip(is_copied);
     let copied = copied.filter(|(_, is_copied)| *is_copied);
-    let copied: Vec<CleanupEntry> = copied.map(|(entry, _)| entry.into()).collect();
+    let copied: Vec<CleanupEntry> = copied
+        .map(|(entry, _)| CleanupEntry::of_own(entry))
+        .collect();
     if copied.is_empty() {
         return Ok(summary.exit());
     }
@@ -180,6 +182,10 @@ impl Args {
             settings,
             screen,
         )?;
+        let routes = entries.iter().map(|entry| &entry.route);
+        for route in routes {
+            self.follow_up.check(route, settings)?;
+        }
         if self.revisions.scope() == RevisionScope::All {
             entries
                 .iter()

@@ -42,7 +42,7 @@ pub struct Args {
     /// What the repos are: model or dataset [default: found out; an id that is both stays]
     #[arg(long, value_name = "KIND", value_parser = route::kind)]
     repo_type: Option<RepoKind>,
-    /// Read every byte of each copy, too, and hash it
+    /// Read every byte of each copy and hash it [default: both ends of each content]
     #[arg(long)]
     deep: bool,
     #[command(flatten)]
@@ -100,7 +100,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         request,
         level: match args.deep {
             true => VerifyLevel::Deep,
-            false => VerifyLevel::Listing,
+            false => VerifyLevel::Sample,
         },
         history: args.consent.history(),
         agreed: args.consent.agreed(),
@@ -182,7 +182,10 @@ impl Args {
         if entries.is_empty() {
             return Err(CliError::usage("the list names no repo: add one a line"));
         }
-        Ok(entries.into_iter().map(CleanupEntry::from).collect())
+        let entries = entries.into_iter();
+        Ok(entries
+            .map(|entry| CleanupEntry::of(entry, owner))
+            .collect())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use hf2ms_hub::RepoKind;
 use hf2ms_worker::protocol::Exit;
 
 use crate::args::prune::PruneArgs;
@@ -18,7 +19,7 @@ use crate::copy::plan::not_skipped;
 use crate::copy::{CopyResult, RepoCopy};
 use crate::revisions::{RepoResult, RevisionsCopy};
 use crate::runs::Runs;
-use crate::settings::{self, writable_state_dir};
+use crate::settings::{self, Settings, writable_state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
@@ -107,6 +108,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         (None, Some(source)) => {
             let destination = args.destination.parse(&settings)?;
             let route = Route::resolve(source, &destination, &args.route, &settings)?;
+            args.follow_up.check(&route, &settings)?;
             match revisions {
                 RevisionScope::One => RepoResult::One(copy.run(&route, None).await?),
                 RevisionScope::All => RevisionsCopy::of(copy).run(&route, None).await?,
@@ -122,17 +124,35 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         }
         _ => (),
     }
-    let exit = result.exit();
-    match &args.source {
-        Some(source) if args.follow_up.removes() && exit == Exit::Done => {
-            let destination = args.destination.parse(&settings)?;
-            let route = Route::resolve(source, &destination, &args.route, &settings)?;
-            let name = source.clone();
-            let entries = [CleanupEntry { name, route }];
-            args.follow_up
-                .follow(&entries, (&settings, &runs), stop, screen)
-                .await
-        }
-        _ => Ok(exit),
+    match result.exit() {
+        Exit::Done => args.follow((&settings, &runs), stop, screen).await,
+        exit => Ok(exit),
+    }
+}
+
+impl Args {
+    /// Removes the source where `--then cleanup` asks for it; its copy was just verified.
+    async fn follow(
+        &self,
+        (settings, runs): (&Settings, &Runs),
+        stop: &Stop,
+        screen: &Screen,
+    ) -> CliResult<Exit> {
+        let Some(source) = self.source.as_ref().filter(|_| self.follow_up.removes()) else {
+            return Ok(Exit::Done);
+        };
+        let destination = self.destination.parse(settings)?;
+        let route = Route::resolve(source, &destination, &self.route, settings)?;
+        let at = route.destination_at(settings, RepoKind::Model);
+        let entry = CleanupEntry {
+            name: source.clone(),
+            route,
+            owner: Some(at.id.owner().to_owned()),
+        };
+        let entries = [entry];
+        let follow_up = self
+            .follow_up
+            .follow(&entries, (settings, runs), stop, screen);
+        follow_up.await
     }
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use reqwest::Url;
+use reqwest::header::{CACHE_CONTROL, HeaderValue};
 
 use super::advertisement::Advertisement;
 use super::errors::GitErrors;
@@ -103,7 +104,11 @@ impl GitRepo {
         let url = below(&self.url, &format!("info/refs?service={}", service.name()))?;
         let answer = self
             .http
-            .send(Request::get(url).headers(user_agent::git()))
+            .send(
+                Request::get(url)
+                    .headers(user_agent::git())
+                    .header(CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+            )
             .await?;
         let base = base_of(answer.url())?;
         let expected = format!("application/x-{}-advertisement", service.name());

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use reqwest::Url;
-use reqwest::header::HeaderMap;
+use reqwest::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
 use super::HuggingFaceRepo;
@@ -22,12 +22,17 @@ const A_PAGE: u64 = 1_000;
 /// More pages of commits are not counted.
 const MOST_PAGES: usize = 100;
 
+/// The same question, which no cache on the way may answer: where refs stand decides what is written and removed.
+fn fresh(request: Request) -> Request {
+    request.header(CACHE_CONTROL, HeaderValue::from_static("no-cache"))
+}
+
 impl HuggingFaceRepo {
     /// The hub's own list.
     pub(super) async fn told_refs(&self) -> Result<RefsAnswer> {
         let url = self.api("/refs")?;
         Ok(self
-            .ask::<RefsAnswer>(LONGEST, || Request::get(url.clone()))
+            .ask::<RefsAnswer>(LONGEST, || fresh(Request::get(url.clone())))
             .await?
             .value)
     }

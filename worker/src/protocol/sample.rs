@@ -19,6 +19,8 @@ pub enum SampleSize {
 }
 
 impl SampleSize {
+    /// All of them.
+    pub const ALL: Self = Self::Part(WHOLE);
     /// The size of a sample unless another is asked for.
     const USUAL: Self = Self::Files(1_000);
 }

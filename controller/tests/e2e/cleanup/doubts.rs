@@ -13,7 +13,7 @@ fn moved() -> Value {
 #[test]
 fn what_changes_on_either_side_between_the_verification_and_the_removal_stops_it() {
     for (route, words) in [
-        ("hf.refs", "branch main stands at another commit"),
+        ("hf.refs", "changed since the verification"),
         ("ms.git_refs", "the copy's branch master has changed"),
     ] {
         let world = copied();
@@ -25,7 +25,7 @@ fn what_changes_on_either_side_between_the_verification_and_the_removal_stops_it
 }
 
 #[test]
-fn the_copy_is_asked_last_of_all() {
+fn the_refs_of_both_sides_and_the_readers_of_the_copy_are_asked_last_of_all() {
     let world = copied();
     assert_eq!(run(&world, &DELETE).code, 0);
     let all = world.admin("GET", "/requests", "").unwrap();
@@ -33,12 +33,20 @@ fn the_copy_is_asked_last_of_all() {
     let deleted = all
         .iter()
         .position(|asked| asked["path"].as_str().unwrap().contains("/repos/delete"));
-    let before = &all[deleted.unwrap() - 1];
-    assert_eq!(before["origin"], "ms", "{before}");
-    assert!(
-        before["path"].as_str().unwrap().contains("info/refs"),
-        "{before}"
-    );
+    let last = &all[deleted.unwrap() - 4..deleted.unwrap()];
+    for (origin, end) in [
+        ("hf", "/refs"),
+        ("hf", "info/refs"),
+        ("ms", "info/refs"),
+        ("ms", "/alice/model"),
+    ] {
+        let is_asked = |asked: &&Value| {
+            let path = asked["path"].as_str().unwrap();
+            let path = path.split('?').next().unwrap();
+            asked["origin"] == origin && path.ends_with(end)
+        };
+        assert!(last.iter().any(|asked| is_asked(&asked)), "{end}: {last:?}");
+    }
 }
 
 #[test]
@@ -89,10 +97,8 @@ fn a_source_whose_files_are_not_counted_stays() {
     let world = copied();
     let commit = world.stored("hf", "model", "alice/model").unwrap()["branches"]["main"].clone();
     let told = json!({"id": "alice/model", "sha": commit, "private": false, "gated": false, "disabled": false});
-    world.always(
-        "hf.info",
-        json!({"do": "status", "status": 200, "body": told}),
-    );
+    let kind = json!({"do": "status", "status": 200, "body": told});
+    world.strike("hf.info", kind, json!({"path": "/api/models/"}));
     let ran = run(&world, &DELETE);
     stays(&world, &ran, 2, "stays", "does not count the files");
 }
@@ -148,21 +154,19 @@ fn a_copy_that_is_disabled_closed_absent_or_of_unknown_visibility_is_in_doubt() 
 fn the_first_surprise_stops_all_and_a_source_that_vanishes_is_none() {
     let world = World::new();
     let files = json!([{"path": "a.bin", "size": 300_000, "seed": 1}]);
-    for id in ["alice/a", "alice/model", "alice/z"] {
+    for id in ["alice/aa", "alice/model", "alice/zz"] {
         world.seed(&json!({"hub": "hf", "kind": "model", "id": id, "files": files}).to_string());
         super::migrated(&world, id);
     }
     let args = [
         "cleanup",
-        "alice/a",
+        "alice/aa",
         "alice/model",
-        "alice/z",
+        "alice/zz",
         "--delete",
         "--history-may-go",
         "--json",
     ];
-    at_last_look(&world, "hf.refs", moved());
-    world.clear_faults();
     let skip = 1;
     let path = "alice/model/";
     world.strike(
@@ -174,14 +178,65 @@ fn the_first_surprise_stops_all_and_a_source_that_vanishes_is_none() {
     assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
     let last: Vec<_> = states(&ran)[3..].to_vec();
     let expected = [
-        ["alice/a", "removed"],
+        ["alice/aa", "removed"],
         ["alice/model", "changed"],
-        ["alice/z", "not_looked_at"],
+        ["alice/zz", "not_looked_at"],
     ];
     assert_eq!(last, expected);
     assert!(
-        !is_there(&world, "alice/a")
+        !is_there(&world, "alice/aa")
             && is_there(&world, "alice/model")
-            && is_there(&world, "alice/z")
+            && is_there(&world, "alice/zz")
     );
+}
+
+#[test]
+fn history_is_lost_unless_each_branch_and_tag_has_one_commit_and_untold_is_not_one() {
+    let world = copied();
+    let table = ["cleanup", "alice/model", "--json"];
+    let told = |count: &str| json!({"do": "status", "status": 200, "headers": {"x-total-count": count}, "body": [{"id": "x"}]});
+    world.always("hf.commits", told("1"));
+    let ran = run(&world, &table);
+    assert_eq!(ran.code, 0, "{}", ran.stdout);
+    assert_eq!(super::row(&ran)["losses"]["history"], json!({"is": "none"}));
+    world.clear_faults();
+    world.always("hf.commits", told("13"));
+    let ran = run(&world, &table);
+    stays(
+        &world,
+        &ran,
+        1,
+        "stays",
+        "at least 12 earlier commits would be lost: --history-may-go agrees",
+    );
+    for status in [403, 404] {
+        world.clear_faults();
+        world.always("hf.commits", json!({"do": "status", "status": status}));
+        let ran = run(&world, &table);
+        stays(
+            &world,
+            &ran,
+            1,
+            "stays",
+            "earlier commits, whose number is not told would be lost",
+        );
+    }
+}
+
+#[test]
+fn a_guide_of_cleanups_has_command_lines_that_are_some() {
+    use clap::Parser;
+    let guide = include_str!("../../../../docs/owners.md");
+    let section = guide.split("\n## Cleanup\n").nth(1).unwrap();
+    let lines = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("    hf2ms "));
+    let lines: Vec<&str> = lines.map(|line| line.split("  ").next().unwrap()).collect();
+    assert!(lines.len() >= 7, "{lines:?}");
+    for line in lines {
+        let words = ["hf2ms"].into_iter().chain(line.split_whitespace());
+        if let Err(error) = hf2ms::cli::Cli::try_parse_from(words) {
+            panic!("{line}: {error}");
+        }
+    }
 }

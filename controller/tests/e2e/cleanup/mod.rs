@@ -1,5 +1,6 @@
 //! `hf2ms cleanup`: a source goes only while its copy is whole, and whatever is in doubt keeps it.
 
+mod beneath;
 mod doubts;
 mod ends;
 mod refusals;

@@ -5,8 +5,8 @@ use std::io::Write;
 use serde_json::json;
 
 use super::{DELETE, TOKEN, copied, is_there, row, run, stays};
-use crate::common::World;
 use crate::common::history::seed;
+use crate::common::{SMALL_MODEL, World};
 
 #[test]
 fn no_file_and_no_variable_sets_an_option_of_cleanup_and_each_that_tries_is_named() {
@@ -140,7 +140,10 @@ fn where_nobody_can_be_asked_the_exact_number_has_to_be_given() {
 
 #[test]
 fn what_modelscope_has_is_compared_and_a_person_is_told_where_to_delete_it() {
-    let world = copied();
+    let world = World::new();
+    world.seed(&SMALL_MODEL.replacen("hf", "ms", 1));
+    let ran = run(&world, &["migrate", "ms:alice/model"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
     let args = [
         "cleanup",
         "ms:alice/model",
