@@ -11,7 +11,7 @@ use hf2ms::args::workers::EngineKind;
 use hf2ms::estimate::model::Model;
 use hf2ms::estimate::play::Endless;
 use hf2ms::estimate::rates::Rates;
-use hf2ms::simulate::simulation::Simulation;
+use hf2ms::estimate::simulate::simulation::Simulation;
 use hf2ms_worker::plan::Plan;
 
 /// Bytes a chunk, as in the Python tool's published run.
