@@ -43,7 +43,7 @@ fn a_commit_that_comes_while_the_copys_hub_is_slow_is_seen() {
     world.until_struck(held);
     // The source has answered before: its refs and the copy's are asked for at once.
     crate::common::processes::until("the source's refs", || {
-        world.requests("hf.refs") > 1 && world.requests("hf.git_refs") > 1
+        world.requests("hf.refs") > 2 && world.requests("hf.git_refs") > 2
     });
     let new = json!({"hub": "hf", "kind": "model", "id": "alice/model", "files": [{"path": "new.txt", "text": "new"}]});
     world.seed(&new.to_string());
