@@ -21,7 +21,6 @@ use crate::copy::inspect::{DestinationRepo, SourceRepo};
 use crate::copy::plan::{FoundSides, Purpose, find};
 use crate::copy::verify::check_exists;
 use crate::copy::verify::options::VerifyOptions;
-use crate::revisions::targets::{DefaultBranches, RefMapping, RevisionTargets};
 use crate::revisions::verify::RevisionPairs;
 use crate::runs::removal::Losses;
 use crate::runs::{NewRun, RunDir, RunRecord, RunVerb, State};
@@ -30,6 +29,7 @@ use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::settings::refused_write::RefusedWrite;
 use crate::ui::errors::CliResult;
 use crate::ui::screen::Screen;
+use hf2ms_worker::revisions::targets::{DefaultBranches, RefMapping, RevisionTargets};
 
 /// A repo that was examined: its row, the run that holds its locks if it may be removed, and the copy if that is whole.
 pub struct ExaminedRepo {

@@ -6,8 +6,8 @@ use hf2ms_hub::{Listing, RefKind, Revision};
 use hf2ms_worker::protocol::VerifyLevel;
 
 use crate::copy::verify::VerifiedCopy;
-use crate::revisions::targets::RefMapping;
 use crate::runs::removal::{RemovedFile, RemovedRevision};
+use hf2ms_worker::revisions::targets::RefMapping;
 
 /// A branch or tag whose every file is at the copy, by its digest.
 #[derive(Debug, Clone)]

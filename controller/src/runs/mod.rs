@@ -157,14 +157,7 @@ impl Runs {
             RunVerb::Cleanup => self.lock(&record.id, &[&record.source, &record.destination])?,
             _ => self.lock(&record.id, &[&record.destination])?,
         };
-        let record = RunRecord {
-            format: FORMAT,
-            written_by: Some(THIS.to_owned()),
-            state: State::Running,
-            reason: None,
-            ..record.clone()
-        };
-        RunDir::new(self.path(&record.id), record, Some(locks))
+        RunDir::new(self.path(&record.id), resumed(record), Some(locks))
     }
 
     /// Continues a run beside another that holds the lock on their destination.
@@ -172,12 +165,7 @@ impl Runs {
     /// # Errors
     /// The folder can't be written.
     pub fn resume_beside(&self, record: &RunRecord, other: &RunDir) -> CliResult<RunDir> {
-        let record = RunRecord {
-            state: State::Running,
-            reason: None,
-            ..record.clone()
-        };
-        RunDir::new(self.path(&record.id), record, other.destination.clone())
+        RunDir::new(self.path(&record.id), resumed(record), other.locks.clone())
     }
 
     /// The run that works on this destination in the cloud, unwatched.
@@ -354,6 +342,17 @@ impl Runs {
     /// A run's journal: every whole line.
     pub fn journal(&self, id: &str) -> Vec<JournalEntry> {
         journal(&self.path(id))
+    }
+}
+
+/// The record of a run that goes on, written by this version.
+fn resumed(record: &RunRecord) -> RunRecord {
+    RunRecord {
+        format: FORMAT,
+        written_by: Some(THIS.to_owned()),
+        state: State::Running,
+        reason: None,
+        ..record.clone()
     }
 }
 

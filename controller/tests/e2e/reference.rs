@@ -80,7 +80,14 @@ fn reference() -> String {
     text += "\n## hf2ms-worker\n\nEngines start it; a person seldom does.\n";
     text += &worker_help(&[]);
     for verb in [
-        "run", "verify", "finalize", "scan", "push", "migrate", "check",
+        "run",
+        "verify",
+        "finalize",
+        "revisions",
+        "scan",
+        "push",
+        "migrate",
+        "check",
     ] {
         text += &worker_help(&[verb]);
     }

@@ -71,6 +71,7 @@ fn about(run: &RunRecord) -> String {
     let does = match run.verb {
         RunVerb::Migrate | RunVerb::Mirror => "to",
         RunVerb::Verify => "compared with",
+        RunVerb::Cleanup => "removed, with its copy on",
     };
     let (state, from, to) = (run.state.name(), &run.source.id, run.destination.hub);
     format!("{state}: {from} {does} {to}")

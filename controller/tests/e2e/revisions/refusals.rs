@@ -8,7 +8,7 @@ fn what_does_not_fit_together_is_refused_before_anything_happens() {
     let refused = |args: &[&str], words: &str| {
         run(&world, &[&ALL[..3], args].concat()).refused_with(2, words)
     };
-    refused(&["--on", "modal", "--detach"], "leave --detach out");
+    refused(&["--detach"], "--detach needs --on modal");
     let address = format!("{}/alice/model/tree/v1", world.address("hf"));
     run(&world, &["migrate", &address, "--all-revisions"])
         .refused_with(2, "SOURCE names a revision");
