@@ -58,7 +58,7 @@ complete() {
     mkdir -p "$stage/$archive/share/$(dirname "$2")"
     "$starts" completions "$1" >"$stage/$archive/share/$2"
 }
-# They are alike for all systems: a program that starts on this machine says them.
+# They and the manual pages are alike for all systems: a program that starts on this machine says them.
 native=$(uname -m)-unknown-linux-musl
 starts=$root/target/static/$native/hf2ms
 [ "$target" != "$native" ] || starts=$stage/bin/hf2ms
@@ -66,6 +66,7 @@ if [ -x "$starts" ]; then
     complete bash bash-completion/completions/hf2ms
     complete zsh zsh/site-functions/_hf2ms
     complete fish fish/vendor_completions.d/hf2ms.fish
+    "$starts" man --dir "$stage/$archive/share/man/man1"
     cp -r "$stage/$archive/share" "$stage"
 fi
 cp README.md LICENSE Cargo.toml "$stage"

@@ -29,6 +29,7 @@ class Hf2ms < Formula
 
   def install
     bin.install Dir["hf2ms*"]
+    man1.install Dir["share/man/man1/*"]
     generate_completions_from_executable(bin/"hf2ms", "completions")
   end
 

@@ -40,9 +40,12 @@ def test_uvx_starts_it_without_an_installation(package, tmp_path):
     assert said.strip() == f"hf2ms {version()}"
 
 
-@pytest.mark.parametrize("file", ["bash-completion/completions/hf2ms", "zsh/site-functions/_hf2ms", "fish/vendor_completions.d/hf2ms.fish"])
-def test_shells_find_the_completions(by_pip, file):
-    assert "migrate" in (by_pip.bin.parent / "share" / file).read_text()
+SHARED = ("bash-completion/completions/hf2ms", "zsh/site-functions/_hf2ms", "fish/vendor_completions.d/hf2ms.fish", "man/man1/hf2ms-migrate.1")
+
+
+@pytest.mark.parametrize("file", SHARED)
+def test_completions_and_manual_pages_are_where_they_are_looked_for(by_pip, file):
+    assert "hf2ms" in (by_pip.bin.parent / "share" / file).read_text()
 
 
 def test_the_exit_code_is_that_of_the_program(by_pip):
