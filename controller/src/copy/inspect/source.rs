@@ -241,7 +241,8 @@ async fn not_found(
         };
         return CliError::refused(format!(
             "no {kinds} {id} was found on {hub}: check the id, {rest}"
-        ));
+        ))
+        .about_absent(at);
     }
     hub_error(error, at, settings, AccessMode::Read)
 }

@@ -59,7 +59,10 @@ fn two_repos_that_would_become_one_are_refused() {
     let world = world(&[]);
     world
         .run(&["batch", "alice/ra", "acme/ra", "--to-owner", "bob"])
-        .refused_with(2, "acme/ra would be written to bob/ra, as alice/ra");
+        .refused_with(
+            2,
+            "acme/ra has the destination bob/ra, as alice/ra from alice/ra",
+        );
     world
         .run(&["batch", "alice/ra", "--dest", "bob/ra"])
         .refused_with(2, "--dest is for one repo");
