@@ -77,7 +77,7 @@ def runner(sandbox, tmp_path):
 
 
 def model(sandbox, name, *more):
-    sandbox.seed("hf", "model", name, {"path": "README.md", "text": f"# {name}\n"}, {"path": "a.safetensors", "size": 300_000, "seed": 3}, *more, message="m")
+    sandbox.seed("hf", "model", name, {"path": "README.md", "text": f"# {name}\n"}, {"path": "a.safetensors", "size": 300_000, "seed": 4177}, *more, message="m")
     return name
 
 

@@ -94,8 +94,8 @@ fn check_targets(entries: &[CleanupEntry], options: &CleanupOptions<'_>) -> CliR
             "--move-to names one id for several repos: write NAME in it, as archive-NAME, for the name of each",
         ));
     }
-    let ids = entries.iter().map(|entry| entry.route.source_id());
-    ids.map(|id| request.of(id).map(drop)).collect()
+    let mut ids = entries.iter().map(|entry| entry.route.source_id());
+    ids.try_for_each(|id| request.of(id).map(drop))
 }
 
 async fn examine_all(

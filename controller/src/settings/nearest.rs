@@ -36,7 +36,7 @@ async fn nearest(at: &RepoAt) -> Option<RepoId> {
 /// The id whose name is nearest; none where the repo itself is listed, since something else of it was not found then.
 fn meant<'a>(absent: &RepoId, ids: &[&'a RepoId]) -> Option<&'a RepoId> {
     let near = alike::nearest(absent.name(), ids.iter().map(|id| id.name()))?;
-    let is_listed = ids.iter().any(|id| *id == absent);
+    let is_listed = ids.contains(&absent);
     let found = ids.iter().find(|id| id.name() == near).copied();
     found.filter(|_| !is_listed)
 }
