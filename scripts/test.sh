@@ -23,11 +23,12 @@ with=()
 rustc_is 95 && with=(--features hf2ms-sandbox/xet)
 say "clippy"
 cargo clippy --quiet --workspace --all-targets "${with[@]}" -- -D warnings
-cargo clippy --quiet --package hf2ms-worker --no-default-features -- -D warnings
+# Without Xet, in the whole workspace: so the dependencies have the same features, and none is compiled for the worker alone.
+cargo clippy --quiet --workspace --bins --no-default-features "${with[@]}" -- -D warnings
 say "building"
 # A worker without Xet, kept aside: what is built next has its name.
 built="${CARGO_TARGET_DIR:-$root/target}/debug"
-cargo build --quiet --package hf2ms-worker --no-default-features
+cargo build --quiet --workspace --bin hf2ms-worker --no-default-features "${with[@]}"
 install -D "$built/hf2ms-worker" "$root/target/without-xet/hf2ms-worker"
 cargo build --quiet --workspace --bins --tests "${with[@]}"
 log=$(mktemp)

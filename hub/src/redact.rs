@@ -1,5 +1,6 @@
 //! Takes tokens out of texts. Whatever is printed, logged or written passes here, because a server may echo what it was sent.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -28,11 +29,14 @@ impl Redactor {
         long.any(|token| token.redact(text) != text)
     }
 
-    /// `text` without any of the tokens. For what is shown or written, never for what is parsed again.
+    /// `text` without any of the tokens, and without the logins of addresses. For what is shown or written, never for what is parsed
+    /// again.
     pub fn clean(&self, text: &str) -> String {
         self.0
             .iter()
-            .fold(text.to_owned(), |text, token| token.redact(&text))
+            .fold(hide_logins(text).into_owned(), |text, token| {
+                token.redact(&text)
+            })
     }
 
     /// A server's message without the tokens, escaped, 300 characters at most. It is cut last: [`Redactor::clean`] would not find
@@ -51,6 +55,38 @@ impl Redactor {
             redactor: self.clone(),
             line: Vec::new(),
         }
+    }
+}
+
+/// `text` with `***` in place of each login in an address: nobody has declared what somebody typed there, or what a server says.
+pub fn hide_logins(text: &str) -> Cow<'_, str> {
+    let mut parts = text.split("://");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    let mut is_changed = false;
+    for part in parts {
+        let end = login_end(part);
+        is_changed |= end.is_some();
+        shown.push_str(if end.is_some() { "://***" } else { "://" });
+        shown.push_str(&part[end.unwrap_or(0)..]);
+    }
+    match is_changed {
+        true => shown.into(),
+        false => text.into(),
+    }
+}
+
+/// Where the `@` behind the login of an address stands, which begins after its `://`.
+fn login_end(address: &str) -> Option<usize> {
+    let ends = |sign: char| sign.is_whitespace() || "\"'`<>".contains(sign);
+    let address = address.split(ends).next()?;
+    let host = address.split(['/', '?', '#']).next()?;
+    // A slash of a password that nobody escaped: what follows a host's colon is a port.
+    let is_cut = host.split_once(':').is_some_and(|(name, port)| {
+        !name.starts_with('[') && port.contains(|sign: char| !sign.is_ascii_digit())
+    });
+    match host.rfind('@') {
+        None if is_cut => address.rfind('@'),
+        end => end,
     }
 }
 
@@ -105,6 +141,26 @@ mod tests {
         let quoted = redactor.quote(&format!("{}hf_secret", "x".repeat(295)));
         assert_eq!(quoted, format!("{}***", "x".repeat(295)));
         assert_eq!(redactor.quote(&"x".repeat(999)).len(), 300);
+    }
+
+    #[test]
+    fn the_login_of_an_address_is_taken_out_and_nothing_else_of_it() {
+        for (text, shown) in [
+            (
+                "at https://me:canary@host/a/b@v1, and http://canary@host",
+                "at https://***@host/a/b@v1, and http://***@host",
+            ),
+            (
+                "'ssh://git:ca/na@ry@host/a', once",
+                "'ssh://***@host/a', once",
+            ),
+            ("https://me:p@ss@host:80/a", "https://***@host:80/a"),
+            ("https://host:8080/a@b", "https://host:8080/a@b"),
+            ("http://[::1]:80/a@b or x@y", "http://[::1]:80/a@b or x@y"),
+            ("https://host a:b@c", "https://host a:b@c"),
+        ] {
+            assert_eq!(Redactor::default().clean(text), shown);
+        }
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Command lines that start no verb: they ask for help or the version, or are wrong.
 
+use std::io::Write;
+
 use clap::error::{ContextKind, ErrorKind};
+use hf2ms_hub::redact::hide_logins;
 use hf2ms_worker::protocol::Exit;
 
 use crate::settings::config::line_of;
@@ -19,13 +22,15 @@ pub fn answer(error: &clap::Error, verb: Option<&str>, json: bool) -> Exit {
             Screen::new(true).fail(&CliError::usage(refusal(error, verb)));
             Exit::Usage
         }
+        _ if error.use_stderr() => {
+            // What was typed is quoted. Whoever has closed the stream needs no words.
+            let words = error.render().ansi().to_string();
+            let _ = write!(anstream::stderr(), "{}", hide_logins(&words));
+            Exit::Usage
+        }
         _ => {
-            // Whoever has closed the stream needs no words.
             let _ = error.print();
-            match error.use_stderr() {
-                true => Exit::Usage,
-                false => Exit::Done,
-            }
+            Exit::Done
         }
     }
 }

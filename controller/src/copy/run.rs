@@ -203,6 +203,7 @@ impl CopyRun<'_> {
             self.options.max_delete(),
         )
         .with_card(self.plan.card)
+        .with_large(self.plan.large)
     }
 
     /// Creates the destination if it is absent, and brings the plan up to date with what its hub put there.

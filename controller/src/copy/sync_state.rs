@@ -6,8 +6,7 @@ use std::time::Instant;
 
 use hf2ms_hub::{RepoAt, Revision};
 use hf2ms_worker::pipeline::planning::Trust;
-use hf2ms_worker::plan::CardPolicy;
-use hf2ms_worker::plan::MaxDelete;
+use hf2ms_worker::plan::{CardPolicy, LargeFiles, MaxDelete};
 use serde::{Deserialize, Serialize};
 
 use crate::args::filter::{Filter, FilterKey};
@@ -29,6 +28,9 @@ pub struct SyncState {
     extra: ExtraFiles,
     #[serde(default)]
     card: CardPolicy,
+    /// What the source has in LFS; absent where nobody counted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    large: Option<LargeFiles>,
 }
 
 /// What happened to files that only the destination had.
@@ -65,6 +67,7 @@ impl SyncState {
             filter: filter.key().clone(),
             extra: prune.into(),
             card: CardPolicy::default(),
+            large: None,
         }
     }
 
@@ -73,15 +76,22 @@ impl SyncState {
         Self { card, ..self }
     }
 
+    /// The same state with what the source has in LFS.
+    pub fn with_large(self, large: Option<LargeFiles>) -> Self {
+        Self { large, ..self }
+    }
+
     /// The report of the newest run that verified this state, on this branch or another one at the same commit.
     pub fn find(&self, runs: &Runs) -> Option<Report> {
         SyncStates::of(runs, &self.destination).find(self, runs)
     }
 
-    /// The same state on the branch of `other`: commits name content on every branch.
-    fn at_branch_of(mut self, other: &Self) -> Self {
-        self.destination.revision = other.destination.revision.clone();
-        self
+    /// Whether both say the same of the same commits: commits name content on every branch.
+    fn is_as(&self, other: &Self) -> bool {
+        let mut same = self.clone();
+        same.destination.revision = other.destination.revision.clone();
+        same.large = other.large;
+        same == *other
     }
 
     /// Writes the state into the run's folder, unless the source was read by a branch's name, since a branch moves.
@@ -108,6 +118,8 @@ pub struct ProvenCopy {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Those in LFS; absent where no run has counted them.
+    pub large: Option<LargeFiles>,
 }
 
 /// The verified states of one destination, the newest first.
@@ -149,17 +161,24 @@ impl SyncStates {
                 destination: state.head.clone(),
                 files: report.tally.files,
                 bytes: report.tally.bytes,
+                large: self.large_files(&state.source),
             })
         });
         proven.collect()
     }
 
+    /// What a run has counted at this commit of the source: one that repeats an earlier run counts nothing.
+    fn large_files(&self, source: &RepoAt) -> Option<LargeFiles> {
+        let is_whole = |state: &SyncState| state.filter == FilterKey::default();
+        let of_source = self.0.iter().map(|(state, _)| state);
+        of_source
+            .filter(|state| state.source == *source && is_whole(state))
+            .find_map(|state| state.large)
+    }
+
     /// The report of the newest run that verified this state.
     pub fn find(&self, wanted: &SyncState, runs: &Runs) -> Option<Report> {
-        let matching = self
-            .0
-            .iter()
-            .filter(|(state, _)| state.clone().at_branch_of(wanted) == *wanted);
+        let matching = self.0.iter().filter(|(state, _)| state.is_as(wanted));
         let mut reports = matching.filter_map(|(_, run)| runs.read(run, "report.json"));
         reports.next().filter(|report: &Report| {
             report

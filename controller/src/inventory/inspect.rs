@@ -146,11 +146,10 @@ impl Inspector<'_> {
             destination: row.destination_head.as_ref(),
         };
         if let Some(proof) = proven.iter().find(|proof| heads.are_of(proof)) {
-            let (files, bytes) = (proof.files, proof.bytes);
             let (now, measured) = (row.source_head.as_ref(), earlier);
             let measured = measured.filter(|one| stands_at(now, one.source_head.as_ref()));
             let row = measured.map_or(row.clone(), |earlier| row.found_before(earlier));
-            return Ok(row.proven(files, bytes));
+            return Ok(row.proven(proof));
         }
         if let Some(earlier) = earlier.filter(|earlier| self.still_holds(earlier, &row, &copy)) {
             let row = row.found_before(earlier);
@@ -410,6 +409,7 @@ mod tests {
             destination: commit(destination),
             files: 1,
             bytes: 1,
+            large: None,
         });
         Inspector::judged(row, proof.as_slice()).state
     }

@@ -138,6 +138,16 @@ fn against(text: Option<&str>, settings: &Settings) -> CliResult<DestinationRef>
     })
 }
 
+/// Whether `text` is the address of an owner's page, as browsers show it: `https://huggingface.co/org`.
+fn is_page_of_owner(text: &str, owner: &str) -> bool {
+    let site = text.trim_end_matches('/').strip_suffix(owner);
+    let host = site.and_then(|site| site.strip_suffix('/'));
+    host.is_some_and(|host| {
+        let host = host.split_once("://").map_or(host, |(_, host)| host);
+        host.contains('.') && !host.contains('/')
+    })
+}
+
 impl Owner {
     fn parse(
         text: &str,
@@ -145,7 +155,8 @@ impl Owner {
         to: Option<Hub>,
         settings: &Settings,
     ) -> CliResult<Self> {
-        let named = RepoRef::parse(&format!("{text}/any"), HubSites::read(settings))?;
+        let any = format!("{}/any", text.trim_end_matches('/'));
+        let named = RepoRef::parse(&any, HubSites::read(settings))?;
         if let (Some(named), Some(from)) = (named.hub, from)
             && named != from
         {
@@ -155,7 +166,7 @@ impl Owner {
             )));
         }
         let (hub, to) = direction(named.hub.or(from), to);
-        if named.kind.is_some() {
+        if named.kind.is_some() && !is_page_of_owner(text, named.id.owner()) {
             return Err(CliError::usage(format!(
                 "{} names a kind of repo, and an owner has none: give --repo-type",
                 escape(text)

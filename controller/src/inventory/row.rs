@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::list;
+use crate::copy::sync_state::ProvenCopy;
 use crate::inventory::repos::InventoryEntry;
 use crate::ui::counts::Status;
 use crate::ui::nouns::{counted, few_of, grouped};
@@ -246,15 +247,17 @@ impl InventoryRow {
         }
     }
 
-    /// The same where a run has verified `files` files of `bytes` bytes at these heads.
-    pub fn proven(self, files: u64, bytes: u64) -> Self {
+    /// The same where a run has verified this copy at these heads.
+    pub fn proven(self, proof: &ProvenCopy) -> Self {
         let none = Some(0);
         Self {
             state: CopyState::Equal,
             evidence: Evidence::Run,
-            files: Some(files),
-            bytes: Some(bytes),
-            present: Some(files),
+            files: Some(proof.files),
+            bytes: Some(proof.bytes),
+            large_files: proof.large.map(|large| large.files).or(self.large_files),
+            large_bytes: proof.large.map(|large| large.bytes).or(self.large_bytes),
+            present: Some(proof.files),
             by_size: none,
             missing: none,
             different: none,

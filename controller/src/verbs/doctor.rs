@@ -67,6 +67,9 @@ pub enum CheckVerdict {
     Bad,
 }
 
+/// How often a hub is asked again that can't be reached.
+const RETRIES: u32 = 1;
+
 /// Runs all checks and prints their results.
 ///
 /// # Errors
@@ -74,6 +77,10 @@ pub enum CheckVerdict {
 pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     args.containers.fit(args.on)?;
     let settings = settings::load()?;
+    // What can't be reached is said soon: nobody waits for a check as for a copy.
+    let mut http = settings.http();
+    http.retry.retries = http.retry.retries.min(RETRIES);
+    let settings = settings.with_http(http);
     screen.status("asking the hubs about the tokens");
     let looks = async {
         let mut findings = match args.on {
@@ -82,6 +89,7 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
             EngineKind::Modal => cloud(&settings).await?,
         };
         findings.insert(0, this_version());
+        findings.extend(state_of_runs());
         findings.extend(defaults());
         for hub in Hub::with_api() {
             let (from, to) = (settings.access(hub), settings.access_to(hub));
@@ -217,6 +225,16 @@ fn this_version() -> CheckEvent {
     let at = at.map_or(String::new(), |at| format!(" at {}", at.display()));
     let says = format!("{}{at}", env!("CARGO_PKG_VERSION"));
     CheckEvent::new("hf2ms", CheckVerdict::Good, says)
+}
+
+/// The folder that runs are kept in, where it can't be written.
+fn state_of_runs() -> Option<CheckEvent> {
+    let refused = settings::writable_state_dir().err()?;
+    Some(CheckEvent::new(
+        "runs",
+        CheckVerdict::Bad,
+        refused.to_string(),
+    ))
 }
 
 /// The defaults of options that variables and `config.toml` set.

@@ -98,6 +98,22 @@ fn each_copy_has_its_state_and_a_second_inventory_asks_only_where_both_sides_sta
 }
 
 #[test]
+fn a_run_tells_of_a_repo_what_a_listing_tells_and_the_page_of_an_owner_names_them_all() {
+    let world = World::new();
+    for name in ["copied", "none"] {
+        seed(&world, "hf", "model", &format!("alice/{name}"), &files());
+    }
+    ended(&world.run(&["migrate", "alice/copied"]), 0);
+    let page = format!("{}/alice/", world.address("hf"));
+    let rows = world.run(&["inventory", &page, "--json"]).all_events();
+    let of = |repo: &str| rows.iter().find(|row| row["repo"] == repo).unwrap();
+    let large = |repo: &str| ["large_files", "large_bytes"].map(|key| of(repo)[key].clone());
+    assert_eq!(of("alice/copied")["evidence"], "run");
+    assert_eq!(large("alice/copied"), large("alice/none"));
+    assert!(large("alice/copied")[1].as_u64() > Some(0), "{rows:?}");
+}
+
+#[test]
 fn a_copy_that_one_side_or_both_have_left_behind_is_newer_or_in_conflict() {
     let world = World::new();
     for name in ["alice/newer", "alice/conflict"] {

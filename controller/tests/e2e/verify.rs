@@ -61,7 +61,7 @@ fn a_sample_tells_its_seed_and_the_same_seed_reads_the_same_files() {
     assert_eq!((&again, told["seed"].to_string()), (&first, seed.clone()));
     assert_eq!(read(&["--sample", "50%"]).1["files"], 21);
     let ran = world.run(&["verify", "alice/model", "--sample", "5", "--seed", &seed]);
-    let words = format!("5 of 42 others, chosen by seed {seed}");
+    let words = format!("the first and last bytes read of 5 others, chosen of 42 by seed {seed}");
     assert!(ran.stdout.contains(&words), "{}", ran.stdout);
     let ran = world.run(&["verify", "--sample", "alice/model"]);
     assert_eq!(ran.code, 2);

@@ -107,9 +107,31 @@ pub struct Plan {
     /// The limits of the run, which leave files to the next one.
     #[serde(default, skip_serializing_if = "RunLimits::is_none")]
     pub limits: RunLimits,
+    /// The source's files in LFS; absent where they were not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub large: Option<LargeFiles>,
     /// Streams, memory and transport of workers.
     #[serde(default)]
     pub options: WorkerOptions,
+}
+
+/// How many files are in LFS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LargeFiles {
+    /// The files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl LargeFiles {
+    fn of(listing: &Listing) -> Self {
+        let large = listing.files.iter().filter(|listed| listed.lfs);
+        large.fold(Self::default(), |sum, listed| Self {
+            files: sum.files + 1,
+            bytes: sum.bytes + listed.file.size,
+        })
+    }
 }
 
 /// One file of a plan.
@@ -191,6 +213,7 @@ impl Plan {
             .map(|max| prune::deletions(&source, destination, max, own_files))
             .unwrap_or_default();
         let refused = source.refused.clone();
+        let large = Some(LargeFiles::of(&source));
         let files = diff::diff(source, destination, placement, known);
         let mut plan = Self {
             version: VERSION,
@@ -212,6 +235,7 @@ impl Plan {
             purpose: ChunkPurpose::Copy,
             backup: None,
             limits: RunLimits::default(),
+            large,
             options: order.options,
         };
         plan.rechunk(order.chunking);
@@ -263,6 +287,7 @@ impl Plan {
             purpose: ChunkPurpose::Copy,
             backup: None,
             limits: RunLimits::default(),
+            large: None,
             options: WorkerOptions::default(),
         };
         plan.rechunk(chunking);

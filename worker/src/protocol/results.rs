@@ -119,15 +119,13 @@ impl Verification {
             });
             return format!("every byte read of the {files} that are not empty{both}");
         }
-        let listed = self.checked.saturating_sub(*of);
-        let chosen = seed.map_or(String::new(), |seed| format!(", chosen by seed {seed}"));
-        let ending = if *of == 1 { "" } else { "s" };
-        let others = match files == of {
-            true => format!("{of} other{ending}"),
-            false => format!("{files} of {of} other{ending}"),
-        };
+        let listed = self.checked.saturating_sub(*files);
+        let chosen = seed.map_or(String::new(), |seed| {
+            format!(", chosen of {of} by seed {seed}")
+        });
+        let ending = if *files == 1 { "" } else { "s" };
         format!(
-            "{listed} by the destination's listing alone; the first and last bytes read of {others}{chosen}"
+            "{listed} by the destination's listing alone; the first and last bytes read of {files} other{ending}{chosen}"
         )
     }
 }

@@ -288,11 +288,16 @@ impl TypedWords {
     }
 }
 
-/// The words, in which a `--json` that stands before the verb stands behind it: each verb has its own.
+/// The words, in which a `--json` that stands before the verb stands behind it, once: each verb has its own.
 fn json_behind(verb: usize, mut words: Vec<OsString>) -> Vec<OsString> {
+    let is_behind = words[verb..end_of_options(&words)]
+        .iter()
+        .any(|word| word == JSON);
     if let Some(at) = words[..verb].iter().position(|word| word == JSON) {
         let json = words.remove(at);
-        words.insert(verb, json);
+        if !is_behind {
+            words.insert(verb, json);
+        }
     }
     words
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use clap::{Arg, Command};
 use clap_complete::{ArgValueCandidates, CompletionCandidate};
-use hf2ms_hub::{Hub, RepoAt};
+use hf2ms_hub::{Hub, RepoAt, RepoKind};
 
+use crate::batch::list;
 use crate::runs::{RunRecord, RunVerb, Runs};
 use crate::settings::{config, environment, state_dir};
 use crate::verbs::help::TOPICS;
@@ -27,8 +28,32 @@ pub(super) fn added(program: Command) -> Command {
         "run" => arg.add(ArgValueCandidates::new(runs)),
         "source" | "sources" => arg.add(ArgValueCandidates::new(|| repos(Side::Source))),
         "destination" => arg.add(ArgValueCandidates::new(|| repos(Side::Destination))),
-        "to" | "hub" if arg.get_possible_values().is_empty() => {
+        "to" | "from" | "hub" if arg.get_possible_values().is_empty() => {
             arg.add(ArgValueCandidates::new(|| hubs("")))
+        }
+        "against" => arg.add(ArgValueCandidates::new(|| hubs(":"))),
+        "repo_type" if arg.get_possible_values().is_empty() => arg.add(words(&[
+            ("model", "weights and what belongs to them"),
+            ("dataset", "data"),
+            ("space", "an app of Hugging Face"),
+        ])),
+        "gated" => arg.add(words(&[
+            ("private", "the copy is private"),
+            ("keep", "the copy gets the same gate"),
+        ])),
+        "transport" => arg.add(words(&[
+            ("auto", "the faster one, where both can be had"),
+            ("http", "plain HTTP"),
+            ("xet", "Hugging Face's own protocol"),
+        ])),
+        "verify" => arg.add(words(&[
+            ("listing", "by what the destination lists"),
+            ("sample", "both ends of files are read, too"),
+            ("deep", "every byte is read"),
+        ])),
+        "verb" => {
+            let verbs = verbs.clone();
+            arg.add(ArgValueCandidates::new(move || named(&verbs)))
         }
         "profile" => arg.add(ArgValueCandidates::new(profiles)),
         "what" => {
@@ -45,6 +70,17 @@ pub(super) fn added(program: Command) -> Command {
 fn candidate(word: impl Into<String>, about: impl Into<String>) -> CompletionCandidate {
     let (word, about): (String, String) = (word.into(), about.into());
     CompletionCandidate::new(word).help(Some(about.into()))
+}
+
+/// An option that takes one of these words.
+fn words(words: &'static [(&'static str, &'static str)]) -> ArgValueCandidates {
+    ArgValueCandidates::new(|| named(words))
+}
+
+fn named<T: AsRef<str>>(words: &[(T, T)]) -> Vec<CompletionCandidate> {
+    let each = words.iter();
+    each.map(|(word, about)| candidate(word.as_ref(), about.as_ref()))
+        .collect()
 }
 
 /// The newest runs of this machine, in their order.
@@ -92,16 +128,19 @@ fn repos(side: Side) -> Vec<CompletionCandidate> {
     let of_copies = newest()
         .into_iter()
         .filter(|run| run.verb != RunVerb::Mirror);
-    let names: BTreeSet<String> = of_copies.map(|run| written(&at(run))).collect();
+    let names: BTreeSet<String> = of_copies.map(|run| typed(&at(run))).collect();
     let names = names
         .into_iter()
         .map(|name| candidate(name, "of an earlier run"));
     names.chain(hubs(":")).collect()
 }
 
-/// A repo as it is typed: `ms:org/name`.
-fn written(at: &RepoAt) -> String {
-    format!("{}:{}", at.hub.profile().prefix, at.id)
+/// A repo as it is typed: `ms:org/name`, and with its kind where that is not looked for first.
+fn typed(at: &RepoAt) -> String {
+    match at.kind {
+        RepoKind::Model => format!("{}:{}", at.hub.profile().prefix, at.id),
+        kind => list::source(at.hub, kind, &at.id),
+    }
 }
 
 fn hubs(end: &str) -> Vec<CompletionCandidate> {
@@ -118,9 +157,8 @@ fn profiles() -> Vec<CompletionCandidate> {
 }
 
 fn verbs_and_topics(verbs: &[(String, String)]) -> Vec<CompletionCandidate> {
-    let verbs = verbs.iter().map(|(name, about)| candidate(name, about));
     let topics = TOPICS
         .iter()
         .map(|topic| candidate(topic.name, topic.about));
-    verbs.chain(topics).collect()
+    named(verbs).into_iter().chain(topics).collect()
 }

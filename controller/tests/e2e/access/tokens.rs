@@ -392,3 +392,43 @@ fn the_worker_refuses_such_a_token_too() {
         "{said}"
     );
 }
+
+/// People copy addresses with a login out of Git's settings.
+#[test]
+fn a_login_in_an_address_that_is_typed_is_shown_nowhere() {
+    let world = World::with_model();
+    let log = world.path("log");
+    for (verb, option) in [
+        ("migrate", ""),
+        ("migrate alice/model", "--dest"),
+        ("migrate alice/model", "--on"),
+        ("plan", ""),
+        ("batch", ""),
+        ("batch alice/model", "--to-owner"),
+        ("verify", ""),
+        ("inventory", ""),
+        ("inventory alice", "--against"),
+        ("cleanup", ""),
+        ("cleanup alice/model", "--against"),
+        ("status", ""),
+    ] {
+        for more in [&[][..], &["--json"]] {
+            let typed = "https://me:canary-of-mine@huggingface.co/alice";
+            let words = verb
+                .split(' ')
+                .chain([option].into_iter().filter(|word| !word.is_empty()));
+            let log = ["--log-file", log.to_str().unwrap()];
+            let words: Vec<&str> = words
+                .chain([typed])
+                .chain(log)
+                .chain(more.iter().copied())
+                .collect();
+            let ran = world.run(&words);
+            let said = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(ran.code != 0 && said.contains("error"), "{words:?}: {said}");
+            assert!(!said.contains("canary"), "{words:?}: {said}");
+        }
+    }
+    let kept = std::fs::read_to_string(log).unwrap_or_default();
+    assert!(!kept.contains("canary"), "{kept}");
+}

@@ -13,6 +13,8 @@ fn json_may_stand_before_the_verb_and_a_verb_without_it_is_named() {
     let world = World::with_model();
     let before = world.run(&["--json", "runs"]);
     assert_eq!(before.all_events()[0]["verb"], "runs", "{}", before.stdout);
+    let twice = world.run(&["--json", "runs", "--json"]);
+    assert_eq!(twice.all_events()[0]["verb"], "runs", "{}", twice.stdout);
     // It is the verb's own: what contradicts it there is refused here, too.
     let form = world.run(&["--json", "inventory", "alice", "--format", "csv"]);
     assert_eq!(form.code, 2);
@@ -118,6 +120,14 @@ fn a_home_that_is_odd_ends_in_one_line_or_in_a_copy() {
         copy(&[("HOME", &locked)]).refused_with(2, "set HF2MS_STATE");
     }
     assert_eq!(world.requests("hf.info"), 0, "nothing was asked before");
+    let mut doctor = world.command(&["doctor"]);
+    doctor.env_remove("HF2MS_STATE").env("HOME", &file);
+    let checked = crate::common::Ran::of(doctor.output().unwrap());
+    assert!(
+        checked.code == 3 && checked.stdout.contains("set HF2MS_STATE to a folder"),
+        "{}",
+        checked.stdout
+    );
     let home = world.path("").display().to_string();
     let odd = [
         ("HOME", home.as_str()),
