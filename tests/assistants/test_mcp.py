@@ -5,6 +5,7 @@ import json
 
 import anyio
 import pytest
+from huggingface_hub import HfApi
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
@@ -84,7 +85,7 @@ def test_a_whole_copy_by_an_assistant(sandbox, assistant, tmp_path):
         sandbox.post("/settings", hf_down=1_500_000)
         run = (await assistant.done("start", **route))["run"]
         status = await assistant.done("status", run=run, wait_seconds=60)
-        assert status["events"][0]["record"]["state"] == "done", status
+        assert status["events"][0].get("record", {}).get("state") == "done", status
         assert assistant.progress and all(total > 0 for _, total, _ in assistant.progress)
         report = (await assistant.done("report", run=run))["events"][0]
         assert report["verification"]["equal"] == report["files"]
@@ -145,7 +146,7 @@ def test_a_copy_is_stopped_and_gone_on_with(sandbox, assistant):
         sandbox.post("/settings", hf_down=None)
         run = (await assistant.done("start", source="hf:alice/stopped"))["run"]
         status = await assistant.done("status", run=run, wait_seconds=60)
-        assert status["events"][0]["record"]["state"] == "done", status
+        assert status["events"][0].get("record", {}).get("state") == "done", status
 
     assistant(work)
     assert len(sandbox.stored("ms", "model", "alice/stopped")) >= 10
@@ -175,3 +176,32 @@ def test_a_start_that_is_taken_back_copies_nothing(sandbox, assistant):
     assistant(work)
     anyio.run(anyio.sleep, 4)
     assert not sandbox.counted("ms.create")["requests"]
+
+
+def test_the_report_of_all_revisions_names_the_one_that_failed(sandbox, assistant):
+    hub = HfApi(endpoint=sandbox.hf, token=sandbox.hf_alice)
+    sandbox.seed("hf", "model", "alice/branches", {"path": "a.bin", "size": 300_000, "seed": 1})
+    hub.create_branch("alice/branches", branch="dev")
+    commit = hub.upload_file(repo_id="alice/branches", revision="dev", path_in_repo="b.bin", path_or_fileobj=b"b" * 300_000)
+    sandbox.fault("hf.tree", "status", path=commit.oid, status=403, body={"error": "not for you"})
+
+    async def work(assistant):
+        run = (await assistant.done("start", source="hf:alice/branches", all_revisions=True))["run"]
+        status = (await assistant.done("status", run=run, wait_seconds=60))["events"][0]
+        assert status["revisions"]["exit"] != 0
+        revisions = (await assistant.done("report", run=run))["events"][0]["revisions"]
+        assert {row["source"]: row["state"] for row in revisions} == {"main": "copied", "dev": "failed"}
+
+    assistant(work)
+
+
+def test_the_report_of_a_verification_says_what_differs(sandbox, assistant):
+    sandbox.seed("hf", "model", "alice/verified", {"path": "a.txt", "text": "a"}, {"path": "b.txt", "text": "b"})
+    sandbox.seed("ms", "model", "alice/verified", {"path": "a.txt", "text": "a"})
+
+    async def work(assistant):
+        run = (await assistant.done("verify", source="hf:alice/verified", destination="ms:alice/verified"))["run"]
+        report = (await assistant.done("report", run=run))["events"][0]
+        assert report["missing"] == ["b.txt"], report
+
+    assistant(work)

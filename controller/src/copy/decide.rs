@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use hf2ms_worker::pipeline::creation::readers_of_copy;
+use hf2ms_hub::Visibility;
+use hf2ms_worker::pipeline::creation::{GatePolicy, VisibilityRequest, readers_of_copy};
+use hf2ms_worker::pipeline::source::describe;
 use hf2ms_worker::plan::{BackupRequest, MaxDelete, Plan};
 use hf2ms_worker::protocol::{Creation, Deadline, VerifyLevel};
 use serde::Deserialize;
@@ -20,6 +22,8 @@ use crate::estimate::containers::chunking;
 use crate::runs::digests;
 use crate::runs::report::Report;
 use crate::runs::{JournalEntry, REVISIONS_JOB, RunRecord, RunVerb, Runs, State};
+use crate::settings::Settings;
+use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::ui::errors::{CliError, CliResult};
 
 /// What is to be done.
@@ -219,10 +223,10 @@ pub async fn read_plan(file: &Path, options: &CopyOptions<'_>) -> CliResult<Deci
         }
     }
     options.check_free(&plan.destination)?;
-    plan.creation.visibility = options
-        .visibility
-        .visibility
-        .unwrap_or(plan.creation.visibility);
+    match options.visibility.visibility {
+        Some(asked) => plan.creation.visibility = asked,
+        None => check_source_is_as_open(&plan, settings).await?,
+    }
     let mut destination =
         DestinationRepo::to_write(plan.destination.clone(), Filter::default(), settings).await?;
     destination.listing = destination.current(settings).await?;
@@ -239,4 +243,28 @@ pub async fn read_plan(file: &Path, options: &CopyOptions<'_>) -> CliResult<Deci
     plan.creation.exists = exists;
     take_what_was_left(&mut plan, options);
     Ok(Decision::Copy(Box::new(plan), Box::new(destination)))
+}
+
+/// Refuses a plan whose copy more people would see than its source today: that may have become private since, or the file was changed.
+async fn check_source_is_as_open(plan: &Plan, settings: &Settings) -> CliResult<()> {
+    let source = describe(&plan.source, plan.options.transport, settings).await;
+    let source =
+        source.map_err(|error| hub_error(&error, &plan.source, settings, AccessMode::Read))?;
+    let gate = match plan.creation.gate {
+        Some(_) => GatePolicy::Keep,
+        None => GatePolicy::Private,
+    };
+    let visibility = None;
+    let today = readers_of_copy(&source, VisibilityRequest { visibility, gate });
+    if !today.are_exceeded_by(plan.creation.into()) {
+        return Ok(());
+    }
+    let (id, planned) = (&plan.source.id, plan.creation.visibility);
+    let now = match source.visibility {
+        Visibility::Public => "behind a gate".to_owned(),
+        hidden => hidden.to_string(),
+    };
+    Err(CliError::refused(format!(
+        "{id} is {now}, and the plan makes a {planned} copy: make the plan again, or give --public to show the files to all"
+    )))
 }

@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 const MOST_EVENTS: usize = 200;
 /// Entries of a list that an answer holds at most.
 const MOST_ENTRIES: usize = 50;
+/// The fields of a status that are reports of runs.
+const REPORTS: [&str; 4] = ["report", "mirror_report", "removal_report", "verification"];
 /// Lines that say only that the work goes on.
 const OMITTED: [&str; 5] = ["start", "progress", "streams", "workers", "retry"];
 
@@ -27,6 +29,7 @@ pub struct StepProgress {
 pub struct Answer {
     run: Option<String>,
     exit: Option<i32>,
+    is_over: bool,
     events: Vec<Value>,
     /// Lines that are kept of the first; else the last are kept.
     first: Option<usize>,
@@ -68,7 +71,7 @@ impl Answer {
 
     /// The process has ended with this exit code, or by a signal, and printed this as text.
     pub fn ended(&mut self, exit: Option<i32>, printed: &str) {
-        self.exit = exit;
+        (self.exit, self.is_over) = (exit, true);
         let has_said = self.has_error();
         if exit != Some(0) && !has_said && !printed.trim().is_empty() {
             self.complaint = Some(printed.trim().to_owned());
@@ -82,7 +85,8 @@ impl Answer {
         self
     }
 
-    /// The report in the status of a run that has ended.
+    /// The report in the status of a run that has ended, behind that of all branches and tags where the run is the first of them. The
+    /// exit code is left out: it is that of the question.
     ///
     /// # Errors
     /// There is none yet.
@@ -91,26 +95,41 @@ impl Answer {
         let Some(status) = status else {
             return Ok(self);
         };
-        let report = ["report", "mirror_report"].map(|name| &status[name]);
-        let report = report.into_iter().find(|report| report.is_object());
-        match report.cloned() {
-            Some(report) => Ok(Self {
-                events: vec![report],
-                ..self
-            }),
-            None => {
-                let state = &status["record"]["state"];
-                Err(format!(
-                    "there is no report: the run is {}; ask for its status",
-                    state.as_str().unwrap_or("not known")
-                ))
-            }
+        let revisions = &status["revisions"];
+        if revisions.is_object() && revisions["exit"].is_null() {
+            return Err(
+                "there is no report: not all branches and tags are known to be written; ask for its status".to_owned(),
+            );
         }
+        let report = REPORTS.iter().map(|name| &status[*name]);
+        let reports = [revisions]
+            .into_iter()
+            .chain(report)
+            .filter(|one| one.is_object());
+        let reports: Vec<Value> = reports.cloned().collect();
+        if !reports.is_empty() {
+            let (events, exit) = (reports, None);
+            return Ok(Self {
+                events,
+                exit,
+                ..self
+            });
+        }
+        let state = &status["record"]["state"];
+        Err(format!(
+            "there is no report: the run is {}; ask for its status",
+            state.as_str().unwrap_or("not known")
+        ))
     }
 
     /// Whether the command refused what was asked as one that does not fit, such as the id of a run that is not there.
     pub fn is_misuse(&self) -> bool {
         self.exit == Some(Exit::Usage as i32)
+    }
+
+    /// Whether the process has ended.
+    pub fn has_ended(&self) -> bool {
+        self.is_over
     }
 
     fn has_error(&self) -> bool {
@@ -304,5 +323,19 @@ mod tests {
             json!({"event": "status", "record": {"state": "done"}, "report": {"state": "done"}});
         let report = answer([ended]).report().unwrap();
         assert_eq!(report.events, [json!({"state": "done"})]);
+    }
+
+    #[test]
+    fn a_run_of_all_revisions_has_their_report_before_its_own() {
+        let of = |revisions: Value| {
+            let report = json!({"state": "done"});
+            let status = json!({"event": "status", "report": report, "revisions": revisions});
+            answer([status]).report()
+        };
+        let failed = json!({"exit": 1, "revisions": [{"source": "dev", "state": "failed"}]});
+        let told = of(failed.clone()).unwrap();
+        assert_eq!(told.events, [failed, json!({"state": "done"})]);
+        let open = of(json!({"exit": null, "revisions": []})).unwrap_err();
+        assert!(open.contains("not all branches and tags"), "{open}");
     }
 }

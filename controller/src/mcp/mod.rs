@@ -8,7 +8,7 @@ mod tools;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
@@ -26,6 +26,10 @@ use tools::{ENTRIES, Entry};
 
 /// A run that was started is answered about once its plan is made, or after so long.
 const PLANNED_WITHIN: Duration = Duration::from_secs(20);
+/// A plan is told a moment before its run has a record: so long nobody says that there is no run.
+const RECORDED_WITHIN: Duration = Duration::from_secs(10);
+/// Until a record is looked for again.
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 const INSTRUCTIONS: &str = "\
 Copies model and dataset repos between Hugging Face and ModelScope. Look first: `doctor` tells whether both tokens work, `plan` what a \
@@ -141,17 +145,29 @@ impl Tools {
             RunPart::StatusFor(time) => Some(time),
             RunPart::Status | RunPart::Report | RunPart::Stop => None,
         };
-        let answer = self
-            .0
-            .run(words, at_most, Answer::default(), listener)
-            .await?;
-        if let (true, Some(started)) = (answer.is_misuse(), self.0.started(run)) {
+        let asked = || self.0.run(words, at_most, Answer::default(), listener);
+        let (mut answer, started) = (asked().await?, self.0.started(run));
+        if let Some(started) = started.filter(|_| answer.is_misuse()) {
             if part == RunPart::Stop {
                 started.stop();
             }
-            let mut answer = started.answer();
-            answer.say("the run has no record: its plan was not made");
-            return Ok(answer);
+            let began = Instant::now();
+            while part != RunPart::Stop
+                && answer.is_misuse()
+                && started.is_at_work()
+                && began.elapsed() < RECORDED_WITHIN
+            {
+                tokio::time::sleep(AGAIN_AFTER).await;
+                answer = asked().await?;
+            }
+            if answer.is_misuse() {
+                if part == RunPart::Report && started.is_at_work() {
+                    return Err("there is no report: the plan is not made yet".to_owned());
+                }
+                answer = started.answer();
+                answer.say("the run has no record: its plan was not made");
+                return Ok(answer);
+            }
         }
         match part {
             RunPart::Status | RunPart::Stop => Ok(answer),

@@ -43,6 +43,11 @@ impl Started {
         answer.clone()
     }
 
+    /// Whether it has not ended.
+    pub fn is_at_work(&self) -> bool {
+        self.with(|answer| !answer.has_ended())
+    }
+
     /// Ends it, as a signal ends the command line.
     pub fn stop(&self) {
         // One that has ended needs no signal.

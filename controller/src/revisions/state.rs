@@ -1,32 +1,60 @@
 //! `revisions.json` in the folder of the first run of all revisions: whether every branch and tag succeeded. The runs alone don't tell:
 //! some revisions fail before they have a run, and some refs are not created after one.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use hf2ms_hub::RepoAt;
 use hf2ms_worker::protocol::Exit;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::summary::{RevisionRow, RevisionsSummary};
+use super::summary::{RevisionRow, RevisionStatus, RevisionsSummary};
 use super::write::RevisionRun;
 use crate::copy::decide::created_destination;
 use crate::runs::{RunRecord, RunVerb, Runs, State, write_aside};
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::table::labelled;
 
 const FILE: &str = "revisions.json";
 
-/// The file as it is written.
-#[derive(Serialize)]
-struct Kept<'a> {
-    /// The exit code; none while it is under way.
+/// What became of all branches and tags of a copy.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct KeptRevisions<'a> {
+    /// The exit code of all together; null while they are under way.
     exit: Option<u8>,
-    revisions: &'a [RevisionRow],
+    /// A row for each branch or tag; empty while they are under way.
+    revisions: Cow<'a, [RevisionRow]>,
 }
 
-/// The field that is read again.
-#[derive(Deserialize)]
-struct Ended {
-    exit: Option<u8>,
+impl KeptRevisions<'_> {
+    /// Those of the copy whose first run is this one.
+    pub fn read(run: &str, runs: &Runs) -> Option<Self> {
+        runs.read(run, FILE)
+    }
+
+    /// How they stand, for a person: those that failed have a line each.
+    pub fn lines(&self) -> Vec<String> {
+        let (failed, rows) = (RevisionStatus::Failed, self.revisions.iter());
+        let whole = rows.clone().filter(|row| row.state != failed).count();
+        let first = match self.exit {
+            None => "not all branches and tags are known to be written".to_owned(),
+            Some(_) => format!("{whole} of {} are whole", self.revisions.len()),
+        };
+        let failures = rows.filter(|row| row.state == failed).map(|row| {
+            let reason = row.reason.as_deref().unwrap_or("failed");
+            labelled(
+                "failed",
+                format!("{} {}: {reason}", row.kind.name(), row.source),
+            )
+        });
+        let first = labelled("revisions", first);
+        std::iter::once(first).chain(failures).collect()
+    }
+
+    fn is_done(&self) -> bool {
+        self.exit == Some(Exit::Done as u8)
+    }
 }
 
 /// The folder that holds the file; `None` if there is no run.
@@ -71,9 +99,10 @@ impl RevisionsState {
         let Some(path) = self.0.as_ref().map(|folder| folder.join(FILE)) else {
             return Ok(());
         };
-        let kept = Kept {
+        let rows = summary.map_or(&[][..], |summary| summary.rows.as_slice());
+        let kept = KeptRevisions {
             exit: summary.map(|summary| summary.exit() as u8),
-            revisions: summary.map_or(&[], |summary| summary.rows.as_slice()),
+            revisions: rows.into(),
         };
         write_aside(&path, |file| Ok(serde_json::to_writer(file, &kept)?))
             .map_err(|error| CliError::file(&path, &error))
@@ -91,8 +120,8 @@ pub fn is_unfinished(runs: &Runs, destination: &RepoAt) -> bool {
 /// Whether this run leaves the destination unfinished; `None` if it doesn't tell. Only a run of the default branch creates the repo.
 fn leaves_unfinished(runs: &Runs, run: &RunRecord, destination: &RepoAt) -> Option<bool> {
     let created_it = run.destination == *destination && created_destination(runs, run);
-    match runs.read::<Ended>(&run.id, FILE) {
-        Some(Ended { exit }) if exit == Some(Exit::Done as u8) => Some(false),
+    match KeptRevisions::read(&run.id, runs) {
+        Some(kept) if kept.is_done() => Some(false),
         Some(_) => created_it.then_some(true),
         None => created_it.then_some(run.state != State::Done),
     }

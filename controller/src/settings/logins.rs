@@ -82,9 +82,8 @@ impl Logins {
 /// The token of the hub's own client. It counts at the hub's public address: the client does not note where it was checked.
 pub fn of_client(hub: Hub, get: GetVariable<'_>) -> Option<Login> {
     let (profile, set) = (hub.profile(), |name: &str| {
-        get(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
+        let value = get(name).filter(|value| !value.is_empty())?;
+        Some(PathBuf::from(expanded(&value, get)))
     });
     let client = profile.client_login?;
     if set(client.opt_out)
@@ -106,6 +105,35 @@ pub fn of_client(hub: Hub, get: GetVariable<'_>) -> Option<Login> {
         token: Token::parse(text.trim()).ok()?,
         origin: path.display().to_string(),
     })
+}
+
+/// The path with `~` in front and `$NAME` or `${NAME}` anywhere replaced, as the clients do (`expanduser`, `expandvars` of Python): what is
+/// not set stays as it is.
+fn expanded(path: &str, get: GetVariable<'_>) -> String {
+    let mut left = path;
+    let mut out = String::new();
+    if let Some(rest) = path.strip_prefix('~')
+        && (rest.is_empty() || rest.starts_with('/'))
+        && let Some(home) = places::home(System::THIS, get)
+    {
+        out = home.display().to_string();
+        left = rest;
+    }
+    while let Some((before, after)) = left.split_once('$') {
+        let braced = after
+            .strip_prefix('{')
+            .and_then(|rest| rest.split_once('}'));
+        let is_name = |sign: char| sign.is_ascii_alphanumeric() || sign == '_';
+        let plain = after.find(|sign| !is_name(sign)).unwrap_or(after.len());
+        let (name, rest) = braced.unwrap_or_else(|| after.split_at(plain));
+        out.push_str(before);
+        match get(name).filter(|_| !name.is_empty()) {
+            Some(value) => out.push_str(&value),
+            None => out.push_str(&left[before.len()..left.len() - rest.len()]),
+        }
+        left = rest;
+    }
+    out + left
 }
 
 /// The file that `hf2ms login` writes.
@@ -320,6 +348,10 @@ mod tests {
             found(&[("HF_HOME", "/nowhere"), ("HF_TOKEN_PATH", &path)]),
             all
         );
+        for written in ["~", "~/.", "$HOME", "${HOME}/.", "/$NOWHERE"] {
+            let token = found(&[("HF_HOME", written), ("HOME", &folder)]);
+            assert_eq!(token.is_some(), written != "/$NOWHERE", "{written}");
+        }
         let (implicit, home) = ("HF_HUB_DISABLE_IMPLICIT_TOKEN", ("HF_HOME", &*folder));
         assert_eq!(found(&[(implicit, "0"), home]), all);
         assert_eq!(found(&[(implicit, "true"), home]), None);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use hf2ms_worker::protocol::Exit;
+use hf2ms_worker::protocol::{Exit, Verification};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -12,6 +12,7 @@ use crate::engine::modal::{CallState, ChildCall, Modal, explain};
 use crate::engine::remote::calls::{AT_ONCE, SubmittedCalls};
 use crate::mirror::report::MirrorReport;
 use crate::mirror::run_report::RunReport;
+use crate::revisions::state::KeptRevisions;
 use crate::runs::batches::RunOrBatch;
 use crate::runs::removal_report::RemovalReport;
 use crate::runs::report::{Report, Tally, table};
@@ -82,6 +83,10 @@ pub struct StatusEvent<'a> {
     mirror_report: Option<&'a MirrorReport>,
     /// The report of a removal that has ended.
     removal_report: Option<&'a RemovalReport>,
+    /// What a verification has found so far, or at its end.
+    verification: Option<&'a Verification>,
+    /// The other branches and tags, where the run is the first of a copy of all: its own state is not theirs.
+    revisions: Option<&'a KeptRevisions<'a>>,
 }
 
 /// Shows how far a run is until no process works on it.
@@ -97,6 +102,8 @@ async fn watch(record: &RunRecord, runs: &Runs, screen: &Screen) -> CliResult<()
                 report: None,
                 mirror_report: None,
                 removal_report: None,
+                verification: None,
+                revisions: None,
             });
             if screen.has_bars() {
                 screen.bars().draw(bar, None, now);
@@ -116,6 +123,7 @@ async fn show(record: &RunRecord, runs: &Runs, screen: &Screen, stop: &Stop) {
     let report = RunReport::read(record, runs);
     let journal = runs.journal(&record.id);
     let so_far = so_far(&journal);
+    let revisions = KeptRevisions::read(&record.id, runs);
     let cloud = cloud(record, runs, &journal, screen, stop).await;
     let progress: Option<Snapshot> = match record.state {
         State::Running | State::Killed => runs.read(&record.id, progress::FILE),
@@ -129,8 +137,12 @@ async fn show(record: &RunRecord, runs: &Runs, screen: &Screen, stop: &Stop) {
         report: report.as_ref().and_then(RunReport::of_copy),
         mirror_report: report.as_ref().and_then(RunReport::of_mirror),
         removal_report: report.as_ref().and_then(RunReport::of_removal),
+        verification: found_by_verify(record, &journal),
+        revisions: revisions.as_ref(),
     });
     screen.print(head(record));
+    let revisions = revisions.iter().flat_map(KeptRevisions::lines);
+    revisions.for_each(|line| screen.print(line));
     let reason = record.reason.as_ref();
     reason
         .iter()
@@ -374,8 +386,16 @@ fn cleanup_summary(run: &RunRecord, journal: &[JournalEntry]) -> String {
 }
 
 fn verified(journal: &[JournalEntry]) -> Option<String> {
+    verification(journal).map(|found| table(found).trim_end().to_owned())
+}
+
+fn found_by_verify<'a>(run: &RunRecord, journal: &'a [JournalEntry]) -> Option<&'a Verification> {
+    verification(journal).filter(|_| run.verb == RunVerb::Verify)
+}
+
+fn verification(journal: &[JournalEntry]) -> Option<&Verification> {
     journal.iter().rev().find_map(|entry| match entry {
-        JournalEntry::Verified(found) => Some(table(found).trim_end().to_owned()),
+        JournalEntry::Verified(found) => Some(found),
         _ => None,
     })
 }

@@ -388,7 +388,7 @@ fn verdict(found: &Verification, plan: &Plan, source: &str) -> String {
             grouped(found.equal)
         ),
         (true, false) => format!(
-            "NOT EQUAL: of {files} {bad_words}; hf2ms migrate {} {}:{} copies what differs",
+            "NOT EQUAL: of {files} {bad_words}; hf2ms migrate {} {}:{} copies what differs, with the revision and filters of this command",
             hf2ms_hub::path::escape(source),
             plan.destination.hub.profile().prefix,
             plan.destination.id

@@ -199,6 +199,17 @@ fn a_worker_alone_tags_what_it_replaces() {
 }
 
 #[test]
+fn a_word_behind_the_option_is_neither_taken_for_a_name_nor_for_a_repo() {
+    let world = changed();
+    for word in ["alice/before", "keep"] {
+        world
+            .run(&["migrate", "alice/model", "--backup-tag", word])
+            .refused_with(2, &format!("write --backup-tag={word}"));
+    }
+    assert!(world.stored("ms", "model", "alice/before").is_none());
+}
+
+#[test]
 fn what_someone_else_wrote_after_a_run_that_was_not_done_has_a_tag_too() {
     let world = changed();
     let lost = json!({"do": "status", "status": 404});

@@ -143,7 +143,10 @@ fn spelling(arg: &Arg) -> String {
             || arg.get_id().to_string().to_uppercase(),
             |names| names.join(" "),
         );
-        text = format!("{text} {value}").trim_start().to_owned();
+        text = match arg.is_require_equals_set() {
+            true => format!("{text}[={value}]"),
+            false => format!("{text} {value}").trim_start().to_owned(),
+        };
         if matches!(arg.get_action(), clap::ArgAction::Append) {
             text += "..";
         }

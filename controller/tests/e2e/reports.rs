@@ -55,7 +55,9 @@ fn verify_ends_with_its_verdict() {
     let verdict = last(&differs);
     assert!(
         verdict.starts_with("NOT EQUAL: of ")
-            && verdict.ends_with("; hf2ms migrate alice/model ms:alice/model copies what differs"),
+            && verdict.contains(
+                "; hf2ms migrate alice/model ms:alice/model copies what differs, with the revision"
+            ),
         "{verdict}"
     );
 }

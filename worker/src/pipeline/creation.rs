@@ -82,6 +82,12 @@ impl Readers {
         self.visibility == Visibility::Public && self.gate.is_none()
     }
 
+    /// Whether a repo with the readers `planned` has more of them: others see it, or a gate is missing.
+    pub fn are_exceeded_by(self, planned: Self) -> bool {
+        planned.visibility.shows_more_than(self.visibility)
+            || (self.gate.is_some() && planned.are_all())
+    }
+
     /// Whether what is meant for these would be seen by all in a repo with the readers `found`.
     fn are_betrayed_by(self, found: Self) -> bool {
         self.visibility.is_betrayed_by(found.visibility) || (self.gate.is_some() && found.are_all())

@@ -86,7 +86,7 @@ impl FailedFile {
     /// Why a deletion is not made.
     pub const NOT_DELETED: &str = "not deleted, because other files failed";
     /// Why a file by which a repo looks complete is not written.
-    pub const HELD_BACK: &str = "held back, because other files failed for now and the repo would look complete without them";
+    pub const HELD_BACK: &str = "held back until the other files are there, since the repo would look complete without them";
 
     /// Why a file is left to the next run, of one with a limit of bytes.
     pub const LEFT_BY_TRANSFER: &str =

@@ -186,6 +186,32 @@ impl TypedWords {
         Self { typed, off }
     }
 
+    /// Refuses a word behind an option whose value may be left out: clap takes it for a repo, and it may be meant as the value.
+    ///
+    /// # Errors
+    /// The option, and how its value is written.
+    pub fn check_values(&self, program: &Command) -> CliResult<()> {
+        let verb = self
+            .typed
+            .iter()
+            .find_map(|word| program.find_subcommand(word));
+        let is_meant = |word: &OsString| {
+            let long = word.to_str().and_then(|word| word.strip_prefix("--"));
+            let arg = verb.zip(long).and_then(|(verb, long)| option(verb, long));
+            arg.is_some_and(Arg::is_require_equals_set)
+        };
+        let pairs = self.typed[..end_of_options(&self.typed)].windows(2);
+        for pair in pairs.filter(|pair| is_meant(&pair[0])) {
+            let [name, value] = [&pair[0], &pair[1]].map(|word| word.to_string_lossy());
+            if !value.starts_with('-') {
+                return Err(CliError::usage(format!(
+                    "{name} {value}: write {name}={value} if that is its value, and else {name} behind it"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// The words for clap.
     pub fn typed(&self) -> &[OsString] {
         &self.typed

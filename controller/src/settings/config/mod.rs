@@ -109,6 +109,7 @@ pub fn layered(
 ) -> CliResult<LayeredArgs> {
     program.build();
     let words = layers::TypedWords::of(words, &program);
+    words.check_values(&program)?;
     // Clap reports words that it can't read; `--help` is no error, and ends here too.
     let lenient = program.clone().ignore_errors(true);
     let Ok(matches) = lenient.try_get_matches_from(words.typed()) else {

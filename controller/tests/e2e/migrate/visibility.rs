@@ -77,6 +77,42 @@ fn a_gated_source_becomes_a_private_copy_unless_public_is_asked_for() {
 }
 
 #[test]
+fn a_plan_from_a_file_shows_no_more_than_its_source_does_today() {
+    let world = World::new();
+    for (id, change, words) in [
+        (
+            "alice/hidden",
+            r#""private":true"#,
+            "alice/hidden is private",
+        ),
+        (
+            "alice/gate",
+            r#""gated":"manual""#,
+            "alice/gate is behind a gate",
+        ),
+    ] {
+        with_repo(&world, "hf", id, r#""private":false"#);
+        let plan = ["plan", id, "--out", "plan.json"];
+        assert_eq!(world.run_with(&plan, &[TOKEN]).code, 0);
+        with_repo(&world, "hf", id, change);
+        let carry_out = ["migrate", "--plan", "plan.json"];
+        let ran = world.run_with(&carry_out, &[TOKEN]);
+        ran.refused_with(3, words);
+        assert!(world.stored("ms", "model", id).is_none());
+        // The file may be someone else's, and say anything.
+        assert_eq!(world.run_with(&plan, &[TOKEN]).code, 0);
+        let path = world.path("plan.json");
+        let edited = std::fs::read_to_string(&path).unwrap();
+        let edited = edited.replace(r#""visibility":"private""#, r#""visibility":"public""#);
+        std::fs::write(&path, edited).unwrap();
+        world.run_with(&carry_out, &[TOKEN]).refused_with(3, words);
+        let shown = [&carry_out[..], &["--public"]].concat();
+        assert_eq!(world.run_with(&shown, &[TOKEN]).code, 0);
+        assert_eq!(seen(&world, "ms", id), ("public".to_owned(), true));
+    }
+}
+
+#[test]
 fn a_gated_source_never_goes_into_a_public_repo_that_exists() {
     let world = World::new();
     with_repo(&world, "hf", "alice/model", r#""gated":"auto""#);
