@@ -50,6 +50,7 @@ for cpu in x86_64 aarch64; do
            else echo "$target: without a worker for containers on $cpu, since $worker is missing" >&2; fi ;;
     esac
 done
+licences "$target" "$programs/hf2ms$suffix" "$stage"
 cp -r packaging/python/. "$stage"
 cp -r "$stage/$archive" "$stage/bin"
 
@@ -69,8 +70,8 @@ if [ -x "$starts" ]; then
     "$starts" man --dir "$stage/$archive/share/man/man1"
     cp -r "$stage/$archive/share" "$stage"
 fi
-cp README.md LICENSE Cargo.toml "$stage"
-cp README.md LICENSE CHANGELOG.md "$stage/$archive"
+cp README.md Cargo.toml "$stage"
+cp README.md CHANGELOG.md "$stage/LICENSE" "$stage/THIRD-PARTY-LICENSES" "$stage/$archive"
 
 say "packing for $target"
 rm -f "$out"/hf2ms_cli-*-"$platform".whl

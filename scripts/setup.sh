@@ -85,6 +85,16 @@ setup_zig() {
     PATH="$venv/bin:$PATH"
 }
 
+# licences TARGET PROGRAM FOLDER: writes this project's licence, and those of all that is linked into a program, into a folder.
+licences() {
+    local glibc=''
+    need readelf binutils
+    # Programs that were linked with glibc have this note: it is under another licence than musl.
+    ! readelf --notes "$2" 2>/dev/null | grep -q NT_GNU_ABI_TAG || glibc=--glibc
+    cp "$root/LICENSE" "$3"
+    "$python" "$root/scripts/licences.py" --target "$1" $glibc "$3/THIRD-PARTY-LICENSES" || die "the licences can't be written"
+}
+
 # Git as a server, and the client that judges mirrors.
 setup_git() {
     need git git

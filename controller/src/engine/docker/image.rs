@@ -81,7 +81,7 @@ fn context(worker: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut tar = tar::Builder::new(Vec::with_capacity(worker.len() + 8192));
     for (name, content, mode) in [
         ("Dockerfile", DOCKERFILE.as_bytes(), 0o644),
-        ("hf2ms-worker", worker, 0o755),
+        ("root/hf2ms-worker", worker, 0o755),
     ] {
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
@@ -112,7 +112,7 @@ mod tests {
             found,
             [
                 ("Dockerfile".to_owned(), 0o644),
-                ("hf2ms-worker".to_owned(), 0o755)
+                ("root/hf2ms-worker".to_owned(), 0o755)
             ]
         );
         assert!(DOCKERFILE.contains("FROM scratch"));
