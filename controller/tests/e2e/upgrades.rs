@@ -106,6 +106,45 @@ fn what_a_later_version_wrote_is_refused_by_its_name() {
         .refused_with(2, "a plan of version 2, written by hf2ms 9.8.7");
 }
 
+/// The batch of the frozen file.
+const BATCH: &str = "01M8PD6JS0BATCH00000000000";
+
+#[test]
+fn a_batch_of_an_earlier_version_is_read_and_one_of_a_later_is_refused_by_its_name() {
+    let (world, _) = world();
+    let batch = |id: &str, record: &str| {
+        let folder = world.path(&format!("state/runs/{id}"));
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("batch.json"), record).unwrap();
+    };
+    let frozen = fs::read_to_string(frozen().join("batch.json")).unwrap();
+    batch(BATCH, &frozen);
+    let status = world
+        .run(&["status", BATCH, "--json"])
+        .event("batch_status");
+    let record = &status["record"];
+    assert_eq!(
+        (&record["state"], &record["repos"]),
+        (&"done".into(), &2.into())
+    );
+    assert_eq!(
+        (&record["format"], record.get("written_by")),
+        (&1.into(), None)
+    );
+    let later = "01M8PD6JS0BATCH00000000009";
+    batch(later, r#"{"format":2,"written_by":"9.8.7","shape":"new"}"#);
+    for verb in ["status", "logs", "stop"] {
+        let words = format!("batch {later} was written by hf2ms 9.8.7 in format 2");
+        world.run(&[verb, later]).refused_with(2, &words);
+    }
+    let runs = world.run(&["runs"]);
+    assert!(
+        runs.code == 0 && runs.stderr.contains(later),
+        "{}",
+        runs.stderr
+    );
+}
+
 #[test]
 fn doctor_names_both_versions_where_the_worker_is_of_another() {
     let world = World::new();
