@@ -62,6 +62,9 @@ complete() {
 # They and the manual pages are alike for all systems: a program that starts on this machine says them.
 native=$(uname -m)-unknown-linux-musl
 starts=$root/target/static/$native/hf2ms
+# Pages of the same source are the same on every day.
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
+export SOURCE_DATE_EPOCH
 [ "$target" != "$native" ] || starts=$stage/bin/hf2ms
 if [ -x "$starts" ]; then
     complete bash bash-completion/completions/hf2ms

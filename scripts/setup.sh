@@ -81,7 +81,9 @@ setup_wheels() {
 # A compiler and linker for other processors than this machine's.
 setup_zig() {
     setup_venv
-    "$venv/bin/python" -c 'import ziglang' 2>/dev/null || { say "installing Zig"; packaged ziglang; packaged cargo-zigbuild; }
+    "$venv/bin/python" -c 'import ziglang' 2>/dev/null || { say "installing Zig"; packaged ziglang; }
+    # The tests have Zig by itself.
+    [ -x "$venv/bin/cargo-zigbuild" ] || packaged cargo-zigbuild
     PATH="$venv/bin:$PATH"
 }
 
@@ -99,6 +101,13 @@ licences() {
 setup_git() {
     need git git
     need git-lfs git-lfs
+}
+
+# The shells whose completions are tried, and what checks the manual pages. Tests of those that can't be had are skipped.
+setup_shells() {
+    local name
+    for name in zsh fish elvish mandoc; do (need "$name" "$name") || true; done
+    [ -e /usr/share/bash-completion/bash_completion ] || (need bash_completion bash-completion) || true
 }
 
 # nginx as a program, which no service is to start.
