@@ -1,6 +1,7 @@
 //! Where the other programs are: named by a variable, beside this one, or in PATH.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::platform::{System, places};
@@ -182,6 +183,24 @@ fn check(path: &Path, worker: &[u8], architecture: Architecture) -> CliResult<()
         Some(program) if program.is_static == Some(false) => bad("needs shared libraries"),
         _ => bad(&format!("is no program for {wanted} Linux")),
     }
+}
+
+/// The line about a worker that this machine can't start, which names its processor if that is the reason.
+pub fn not_started(worker: &Path, error: &io::Error) -> String {
+    let this = std::env::consts::ARCH;
+    let program = fs::read(worker).ok();
+    let architecture = program.and_then(|file| Program::parse(&file)?.architecture);
+    let why = match architecture.map(Architecture::name) {
+        Some(other) if other != this => {
+            format!("is a program for {other}, and this machine runs {this}")
+        }
+        _ => format!("can't be started: {error}"),
+    };
+    let (name, variable) = WORKER;
+    format!(
+        "{} {why}; install hf2ms and {name} alike, or set {variable} to the {name} of this machine",
+        worker.display()
+    )
 }
 
 /// The parts of an ELF file's header that decide where it runs (elf(5)).

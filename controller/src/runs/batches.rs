@@ -185,6 +185,8 @@ mod tests {
         assert!(runs.is_alive(batch.id()));
         let id = batch.id().to_owned();
         drop(batch);
-        assert_eq!(runs.batch(&id).unwrap().state, State::Killed);
+        let read = runs.batch(&id).unwrap();
+        let written = (read.format, read.written_by.as_deref());
+        assert_eq!((read.state, written), (State::Killed, (FORMAT, Some(THIS))));
     }
 }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::common::docker::{AARCH64, program_for};
 use crate::common::{Ran, SMALL_MODEL, World, binary};
 
 /// The run of the frozen files.
@@ -143,6 +144,26 @@ fn a_batch_of_an_earlier_version_is_read_and_one_of_a_later_is_refused_by_its_na
         "{}",
         runs.stderr
     );
+}
+
+#[test]
+fn a_worker_for_another_processor_is_named() {
+    let world = World::with_model();
+    let worker = world.path("worker-for-arm");
+    fs::write(&worker, program_for(AARCH64)).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&worker, mode).unwrap();
+    let worker = worker.display().to_string();
+    let words = format!(
+        "is a program for aarch64, and this machine runs {}; install",
+        std::env::consts::ARCH
+    );
+    for (args, code) in [(&["doctor"][..], 3), (&["migrate", "alice/model"], 2)] {
+        let ran = world.run_with(args, &[("HF2MS_WORKER", &worker)]);
+        assert_eq!(ran.code, code, "{}{}", ran.stdout, ran.stderr);
+        let said = ran.stdout + &ran.stderr;
+        assert!(said.contains(&words), "{said}");
+    }
 }
 
 #[test]

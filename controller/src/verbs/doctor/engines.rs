@@ -7,7 +7,7 @@ use hf2ms_worker::protocol::{EndpointCheck, Event, WorkerOptions};
 use tokio::process::Command;
 
 use super::{Args, CheckEvent, CheckVerdict};
-use crate::binaries::{Architecture, WORKER, find, static_worker};
+use crate::binaries::{Architecture, WORKER, find, not_started, static_worker};
 use crate::engine::docker::{ContainerOwner, Docker, DockerOptions};
 use crate::engine::modal::{AppSize, Deployment, Modal, version_of_app};
 use crate::engine::network_settings::{Location, NetworkSettings};
@@ -45,7 +45,7 @@ pub(super) async fn worker(settings: &Settings) -> Vec<CheckEvent> {
             return vec![CheckEvent::new(
                 "worker",
                 CheckVerdict::Bad,
-                format!("{} can't be started: {error}", binary.display()),
+                not_started(&binary, &error),
             )];
         }
     };
