@@ -7,6 +7,7 @@ they are done, several at a time; standard output carries nothing else, and ends
     {"id":4,"verb":"logs","app":NAME,"run":RUN,"follow":false}
     {"id":5,"verb":"cancel","call":"fc-..","terminate":true}
     {"id":6,"verb":"made","call":"fc-.."}
+    {"id":7,"verb":"apps"}
 
 Answers are {"id":N,"ok":{..}} or {"id":N,"error":{"kind":KIND,"message":LINE}}; `logs` says {"id":N,"line":{..}} before.
 Tokens come from the environment and appear in none of this; `variables`, for the containers, may hold the login of a proxy."""
@@ -68,6 +69,7 @@ class Bridge:
         self.deploying = asyncio.Lock()
         self.verbs = {
             "deploy": self.deploy, "submit": self.submit, "poll": self.poll, "logs": self.logs, "cancel": self.cancel, "made": self.made,
+            "apps": self.apps,
         }
 
     async def serve(self, requests):
@@ -120,6 +122,13 @@ class Bridge:
                 await function.hydrate.aio()
                 self.functions[app, name] = function
             return self.functions[app, name]
+
+    async def apps(self, request):
+        """The names of hf2ms's apps that are deployed."""
+        from modal.experimental import list_deployed_apps
+
+        names = {app.name for app in await list_deployed_apps.aio()}
+        return {"apps": sorted(name for name in names if name.startswith("hf2ms-"))}
 
     async def submit(self, request):
         function = await self.function(request["app"], request["function"])

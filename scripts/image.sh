@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The images hf2ms-worker:VERSION and hf2ms-sandbox:VERSION (and :latest of each), FROM scratch, from the static binaries.
+# The images hf2ms-worker:VERSION and hf2ms-sandbox:VERSION (and :latest of each), FROM scratch, from the static binaries; the worker's holds the licences, too.
 #   scripts/image.sh [--built]
 # --built takes the binaries of target/static as they are. DOCKER=podman builds the images with podman.
 source "$(dirname "$0")/setup.sh"
@@ -19,17 +19,18 @@ trap 'rm -rf "$context"' EXIT
 # image NAME DOCKERFILE: builds NAME from the folder $context/NAME.
 image() {
     local log="$context/$1.log"
-    chmod 755 "$context/$1/$1"
     "$docker" build --quiet --build-arg VERSION="$version" --file "$2" --tag "$1:$version" --tag "$1:latest" "$context/$1" >"$log" 2>&1 ||
         { cat "$log" >&2; die "the image $1 was not built"; }
     # What had the name before has none now.
     "$docker" image prune --force --filter label=org.opencontainers.image.title="$1" >/dev/null
-    echo "$1:$version: $("$docker" image inspect --format '{{.Size}}' "$1:$version") bytes, its binary $(stat -c %s "$context/$1/$1")"
+    echo "$1:$version: $("$docker" image inspect --format '{{.Size}}' "$1:$version") bytes, its binary $(stat -c %s "target/static/$1")"
 }
 
 say "building the images"
-mkdir -p "$context/hf2ms-worker" "$context/hf2ms-sandbox/data"
-cp target/static/hf2ms-worker "$context/hf2ms-worker"
-cp target/static/hf2ms-sandbox "$context/hf2ms-sandbox"
+mkdir -p "$context/hf2ms-worker/root" "$context/hf2ms-sandbox/data"
+chmod 755 "$context/hf2ms-worker/root"
+install -m 755 target/static/hf2ms-worker "$context/hf2ms-worker/root"
+install -m 755 target/static/hf2ms-sandbox "$context/hf2ms-sandbox"
+licences x86_64-unknown-linux-musl target/static/hf2ms-worker "$context/hf2ms-worker/root"
 image hf2ms-worker docker/Dockerfile
 image hf2ms-sandbox docker/sandbox.Dockerfile

@@ -50,6 +50,7 @@ for cpu in x86_64 aarch64; do
            else echo "$target: without a worker for containers on $cpu, since $worker is missing" >&2; fi ;;
     esac
 done
+licences "$target" "$programs/hf2ms$suffix" "$stage"
 cp -r packaging/python/. "$stage"
 cp -r "$stage/$archive" "$stage/bin"
 
@@ -61,6 +62,9 @@ complete() {
 # They and the manual pages are alike for all systems: a program that starts on this machine says them.
 native=$(uname -m)-unknown-linux-musl
 starts=$root/target/static/$native/hf2ms
+# Pages of the same source are the same on every day.
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
+export SOURCE_DATE_EPOCH
 [ "$target" != "$native" ] || starts=$stage/bin/hf2ms
 if [ -x "$starts" ]; then
     complete bash bash-completion/completions/hf2ms
@@ -69,8 +73,8 @@ if [ -x "$starts" ]; then
     "$starts" man --dir "$stage/$archive/share/man/man1"
     cp -r "$stage/$archive/share" "$stage"
 fi
-cp README.md LICENSE Cargo.toml "$stage"
-cp README.md LICENSE CHANGELOG.md "$stage/$archive"
+cp README.md Cargo.toml "$stage"
+cp README.md CHANGELOG.md "$stage/LICENSE" "$stage/THIRD-PARTY-LICENSES" "$stage/$archive"
 
 say "packing for $target"
 rm -f "$out"/hf2ms_cli-*-"$platform".whl

@@ -81,14 +81,33 @@ setup_wheels() {
 # A compiler and linker for other processors than this machine's.
 setup_zig() {
     setup_venv
-    "$venv/bin/python" -c 'import ziglang' 2>/dev/null || { say "installing Zig"; packaged ziglang; packaged cargo-zigbuild; }
+    "$venv/bin/python" -c 'import ziglang' 2>/dev/null || { say "installing Zig"; packaged ziglang; }
+    # The tests have Zig by itself.
+    [ -x "$venv/bin/cargo-zigbuild" ] || packaged cargo-zigbuild
     PATH="$venv/bin:$PATH"
+}
+
+# licences TARGET PROGRAM FOLDER: writes this project's licence, and those of all that is linked into a program, into a folder.
+licences() {
+    local glibc=''
+    need readelf binutils
+    # Programs that were linked with glibc have this note: it is under another licence than musl.
+    ! readelf --notes "$2" 2>/dev/null | grep -q NT_GNU_ABI_TAG || glibc=--glibc
+    cp "$root/LICENSE" "$3"
+    "$python" "$root/scripts/licences.py" --target "$1" $glibc "$3/THIRD-PARTY-LICENSES" || die "the licences can't be written"
 }
 
 # Git as a server, and the client that judges mirrors.
 setup_git() {
     need git git
     need git-lfs git-lfs
+}
+
+# The shells whose completions are tried, and what checks the manual pages. Tests of those that can't be had are skipped.
+setup_shells() {
+    local name
+    for name in zsh fish elvish mandoc; do (need "$name" "$name") || true; done
+    [ -e /usr/share/bash-completion/bash_completion ] || (need bash_completion bash-completion) || true
 }
 
 # nginx as a program, which no service is to start.

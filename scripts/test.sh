@@ -14,6 +14,7 @@ setup_python
 setup_site
 setup_git
 need shellcheck shellcheck
+setup_shells
 
 broken=no
 say "house rules"

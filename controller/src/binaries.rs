@@ -1,6 +1,7 @@
 //! Where the other programs are: named by a variable, beside this one, or in PATH.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::platform::{System, places};
@@ -102,12 +103,26 @@ impl Architecture {
         }
     }
 
+    /// Its name for Docker.
+    pub fn docker_name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "amd64",
+            Self::Aarch64 => "arm64",
+        }
+    }
+
     /// Its number in ELF files (`e_machine`, elf(5)).
     fn machine(self) -> u64 {
         match self {
             Self::X86_64 => 62,
             Self::Aarch64 => 183,
         }
+    }
+
+    fn of_machine(machine: u64) -> Option<Self> {
+        [Self::X86_64, Self::Aarch64]
+            .into_iter()
+            .find(|known| known.machine() == machine)
     }
 }
 
@@ -126,7 +141,7 @@ pub struct StaticWorker {
 /// # Errors
 /// It is nowhere, not static, or for another processor.
 pub fn static_worker(architecture: Architecture) -> CliResult<StaticWorker> {
-    let other = format!("{}-linux-{}", WORKER.0, architecture.name());
+    let other = linux_worker(architecture);
     if environment(STATIC_WORKER).is_some() {
         return read(find_file((&other, STATIC_WORKER))?, architecture);
     }
@@ -137,6 +152,11 @@ pub fn static_worker(architecture: Architecture) -> CliResult<StaticWorker> {
     }
 }
 
+/// The name of the static worker in packages for other processors and systems.
+fn linux_worker(architecture: Architecture) -> String {
+    format!("{}-linux-{}", WORKER.0, architecture.name())
+}
+
 fn read(path: PathBuf, architecture: Architecture) -> CliResult<StaticWorker> {
     let content = fs::read(&path).map_err(|error| CliError::file(&path, &error))?;
     check(&path, &content, architecture)?;
@@ -144,69 +164,133 @@ fn read(path: PathBuf, architecture: Architecture) -> CliResult<StaticWorker> {
 }
 
 fn check(path: &Path, worker: &[u8], architecture: Architecture) -> CliResult<()> {
+    let (path, wanted) = (path.display(), architecture.name());
     let bad = |what: &str| {
-        let path = path.display();
         Err(CliError::usage(format!(
-            "{path} {what}, and containers need a static worker: pip install hf2ms-cli brings one, or build it with scripts/build-worker.sh and set {} to it",
-            STATIC_WORKER
+            "{path} {what}, and containers need a static worker: pip install hf2ms-cli brings one, or build it with scripts/build-worker.sh and set {STATIC_WORKER} to it"
         )))
     };
-    match interpreter(worker, architecture) {
-        None => bad(&format!("is no program for {} Linux", architecture.name())),
-        Some(true) => bad("needs shared libraries"),
-        Some(false) => Ok(()),
+    match Program::parse(worker) {
+        Some(program) if program.architecture != Some(architecture) => {
+            let found = program.architecture.map(Architecture::name);
+            Err(CliError::usage(format!(
+                "{path} is a program for {}, and these containers run on {wanted}: set {STATIC_WORKER} to a static worker for {wanted}, which packages have as {}",
+                found.unwrap_or("another processor"),
+                linux_worker(architecture)
+            )))
+        }
+        Some(program) if program.is_static == Some(true) => Ok(()),
+        Some(program) if program.is_static == Some(false) => bad("needs shared libraries"),
+        _ => bad(&format!("is no program for {wanted} Linux")),
     }
 }
 
-/// Whether an ELF program for this processor asks for a loader (PT_INTERP, elf(5)); `None` for anything else.
-fn interpreter(program: &[u8], architecture: Architecture) -> Option<bool> {
-    const CLASS_64_LITTLE: &[u8] = b"\x7fELF\x02\x01";
-    const PT_INTERP: u64 = 3;
-    let number = |at: usize, bytes: usize| {
-        let field = program.get(at..at.checked_add(bytes)?)?;
-        Some(
-            field
-                .iter()
-                .rev()
-                .fold(0u64, |number, byte| number << 8 | u64::from(*byte)),
-        )
+/// The line about a worker that this machine can't start, which names its processor if that is the reason.
+pub fn not_started(worker: &Path, error: &io::Error) -> String {
+    let this = std::env::consts::ARCH;
+    let program = fs::read(worker).ok();
+    let architecture = program.and_then(|file| Program::parse(&file)?.architecture);
+    let why = match architecture.map(Architecture::name) {
+        Some(other) if other != this => {
+            format!("is a program for {other}, and this machine runs {this}")
+        }
+        _ => format!("can't be started: {error}"),
     };
-    if !program.starts_with(CLASS_64_LITTLE) || number(18, 2)? != architecture.machine() {
-        return None;
+    let (name, variable) = WORKER;
+    format!(
+        "{} {why}; install hf2ms and {name} alike, or set {variable} to the {name} of this machine",
+        worker.display()
+    )
+}
+
+/// The parts of an ELF file's header that decide where it runs (elf(5)).
+#[derive(Debug, PartialEq, Eq)]
+struct Program {
+    /// Its processor, if containers may have it.
+    architecture: Option<Architecture>,
+    /// Whether it asks for no loader (PT_INTERP); none if its table can't be read.
+    is_static: Option<bool>,
+}
+
+impl Program {
+    fn parse(file: &[u8]) -> Option<Self> {
+        const LITTLE_ENDIAN: u8 = 1;
+        let is_elf = file.starts_with(b"\x7fELF") && file.get(5) == Some(&LITTLE_ENDIAN);
+        let machine = number(file, 18, 2).filter(|_| is_elf)?;
+        Some(Self {
+            architecture: Architecture::of_machine(machine),
+            is_static: has_loader(file).map(|has| !has),
+        })
     }
+}
+
+fn has_loader(program: &[u8]) -> Option<bool> {
+    const PT_INTERP: u64 = 3;
     let (table, size, count) = (
-        usize::try_from(number(32, 8)?).ok()?,
-        number(54, 2)? as usize,
-        number(56, 2)? as usize,
+        usize::try_from(number(program, 32, 8)?).ok()?,
+        number(program, 54, 2)? as usize,
+        number(program, 56, 2)? as usize,
     );
     let kinds = (0..count)
-        .map(|entry| number(table.checked_add(entry * size)?, 4))
+        .map(|entry| number(program, table.checked_add(entry * size)?, 4))
         .collect::<Option<Vec<u64>>>()?;
     Some(kinds.contains(&PT_INTERP))
+}
+
+/// The little-endian number of so many bytes at this place.
+fn number(file: &[u8], at: usize, bytes: usize) -> Option<u64> {
+    let field = file.get(at..at.checked_add(bytes)?)?;
+    let shift = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
+    Some(field.iter().rev().fold(0, shift))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn parsed(file: &[u8]) -> Option<(Option<Architecture>, Option<bool>)> {
+        Program::parse(file).map(|program| (program.architecture, program.is_static))
+    }
+
     #[test]
     fn a_program_with_a_loader_is_not_static() {
         let this = fs::read(std::env::current_exe().unwrap()).unwrap();
-        let of = |program: &[u8]| interpreter(program, Architecture::X86_64);
-        assert_eq!(of(&this), Some(true), "tests are linked as usual");
-        let line = check(Path::new("/w"), &this, Architecture::X86_64)
-            .unwrap_err()
-            .to_string();
+        let x86 = Some(Architecture::X86_64);
+        assert_eq!(
+            parsed(&this),
+            Some((x86, Some(false))),
+            "tests are linked as usual"
+        );
+        let refused = |file: &[u8], architecture| {
+            let refused = check(Path::new("/w"), file, architecture);
+            refused.unwrap_err().to_string()
+        };
+        let line = refused(&this, Architecture::X86_64);
         assert!(
             line.starts_with("/w needs shared libraries")
                 && line.contains("scripts/build-worker.sh"),
             "{line}"
         );
-        assert_eq!(of(b"#!/bin/sh\n"), None);
-        assert_eq!(of(&this[..60]), None, "torn");
+        for torn in [&this[..60], b"#!/bin/sh\n"] {
+            let line = refused(torn, Architecture::X86_64);
+            assert!(line.contains("is no program for x86_64 Linux"), "{line}");
+        }
+        let line = refused(&this, Architecture::Aarch64);
+        assert!(
+            line.contains("is a program for x86_64, and these containers run on aarch64: set"),
+            "{line}"
+        );
         let other = [&this[..18], &[183, 0], &this[20..]].concat();
-        assert_eq!(of(&other), None, "for another machine");
-        assert_eq!(interpreter(&other, Architecture::Aarch64), Some(true));
+        assert_eq!(
+            parsed(&other),
+            Some((Some(Architecture::Aarch64), Some(false)))
+        );
+        let unknown = [&this[..18], &[243, 0], &this[20..]].concat();
+        let line = refused(&unknown, Architecture::X86_64);
+        assert!(
+            line.contains("is a program for another processor"),
+            "{line}"
+        );
     }
 
     #[test]
@@ -220,8 +304,14 @@ mod tests {
             program[56],
             program[64],
         ) = (62, 64, 56, 1, 1);
-        assert_eq!(interpreter(&program, Architecture::X86_64), Some(false));
+        assert_eq!(
+            parsed(&program),
+            Some((Some(Architecture::X86_64), Some(true)))
+        );
         program[64] = 3;
-        assert_eq!(interpreter(&program, Architecture::X86_64), Some(true));
+        assert_eq!(
+            parsed(&program),
+            Some((Some(Architecture::X86_64), Some(false)))
+        );
     }
 }

@@ -29,6 +29,7 @@ class Hf2ms < Formula
 
   def install
     bin.install Dir["hf2ms*"]
+    prefix.install "THIRD-PARTY-LICENSES"
     man1.install Dir["share/man/man1/*"]
     generate_completions_from_executable(bin/"hf2ms", "completions")
   end

@@ -43,6 +43,14 @@ def test_an_app_is_deployed_once(bridge, plane, tmp_path):
     assert plane.state()["requests"]["AppPublish"] == published
 
 
+def test_the_deployed_apps_of_this_program_are_named(bridge, tmp_path):
+    worker = str(script(tmp_path, receipt()))
+    for app in ("hf2ms-0-0-9-0123456789ab", "someone-elses"):
+        bridge.ok("deploy", app=app, worker=worker, containers=1)
+    apps = bridge.ok("apps")["apps"]
+    assert "hf2ms-0-0-9-0123456789ab" in apps and "someone-elses" not in apps
+
+
 def test_a_worker_that_is_not_there_is_named(bridge):
     refused = bridge.error("deploy", app="hf2ms-none", worker="/nowhere/hf2ms-worker", containers=1)
     assert "/nowhere/hf2ms-worker is not there" in refused["message"]

@@ -1,6 +1,7 @@
 """Installs the wheel once with each installer."""
 
 import os
+import re
 import sys
 import uuid
 
@@ -15,10 +16,19 @@ def package():
     return wheel() or pytest.skip("needs the wheel that scripts/package.sh makes")
 
 
-def command_of_readme():
-    """The README's first line of installation, without its comment."""
-    section = (ROOT / "README.md").read_text().split("## Install\n")[1]
-    return section.split("\n")[0].split("#")[0].split()
+def commands_of_readme():
+    """The README's lines of installation, the first one first: those of its first line and comment, and those in the text below."""
+    section = (ROOT / "README.md").read_text().split("## Install\n")[1].split("\n## ")[0]
+    first, rest = section.split("\n", 1)
+    command, others = first.split("#", 1)
+    lines = [command, *others.removeprefix(" or: ").split(", "), *re.findall(r"`(uvx [^`]+)`", rest)]
+    return [line.split() for line in lines]
+
+
+@pytest.fixture(scope="session")
+def readme():
+    """The README's line of installation that begins with a word, to run as it stands."""
+    return lambda word: next(line for line in commands_of_readme() if line[0] == word)
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +37,7 @@ def by_pip(package, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pip")
     tool("python", "-m", "venv", folder)
     installed = Installed(folder)
-    ran = installed.run(*command_of_readme(), "--no-index", "--find-links", str(package.parent))
+    ran = installed.run(*commands_of_readme()[0], PIP_NO_INDEX="1", PIP_FIND_LINKS=str(package.parent))
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return installed
 

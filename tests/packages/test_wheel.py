@@ -1,7 +1,9 @@
 """The wheel works right after it was installed: alone, in containers of this machine and of a loopback Modal."""
 
+import http.server
 import subprocess
 import sys
+import threading
 import zipfile
 
 import pytest
@@ -35,8 +37,12 @@ def test_each_way_to_start_it_starts_it(request, installer, command):
     assert (ran.returncode, ran.stdout.strip()) == (0, f"hf2ms {version()}")
 
 
-def test_uvx_starts_it_without_an_installation(package, tmp_path):
-    said = tool("uv", "tool", "run", "--quiet", "--offline", "--from", package, "hf2ms", "--version", UV_TOOL_DIR=str(tmp_path))
+def test_the_other_lines_of_the_readme_install_and_start_it(package, tmp_path, readme):
+    folders = {f"UV_{name}_DIR": str(tmp_path / name) for name in ("TOOL", "TOOL_BIN", "CACHE")}
+    there = folders | {"UV_FIND_LINKS": str(package.parent), "UV_OFFLINE": "1", "UV_PYTHON": sys.executable}
+    assert tool(*readme("uvx"), "--version", **there).strip() == f"hf2ms {version()}"
+    tool(*readme("uv"), **there)
+    said = subprocess.run([tmp_path / "TOOL_BIN/hf2ms", "--version"], capture_output=True, text=True, check=True).stdout
     assert said.strip() == f"hf2ms {version()}"
 
 
@@ -98,6 +104,33 @@ def test_a_worker_of_another_version_is_named(by_pip, sandbox, tmp_path):
     ran = by_pip.run("hf2ms", "doctor", HF2MS_WORKER=str(worker), HF_ENDPOINT=sandbox.hf, MODELSCOPE_ENDPOINT=sandbox.ms)
     assert ran.returncode == 3
     assert any("9.9.9" in line and line.startswith("! worker") for line in ran.stdout.splitlines()), ran.stdout
+
+
+class WantsLogin(http.server.BaseHTTPRequestHandler):
+    """A proxy that carries nothing without a login."""
+
+    def do_CONNECT(self):
+        self.send_response(407)
+        self.send_header("Proxy-Authenticate", 'Basic realm="proxy"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_CONNECT
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.mark.parametrize("login, words", [("", "wants a login: set HTTPS_PROXY to http://USER:PASSWORD@"), ("me:canary@", "refuses the login in HTTPS_PROXY: correct USER")])
+def test_a_proxy_that_wants_a_login_is_one_line_without_the_password(by_pip, login, words):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), WantsLogin) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        named = f"http://{login}localhost:{proxy.server_port}"
+        ran = by_pip.run("hf2ms", "migrate", "alice/model", HTTPS_PROXY=named, HF_ENDPOINT="https://hub.example", MODELSCOPE_TOKEN="ms-1234567")
+        proxy.shutdown()
+    (line,) = (line for line in ran.stderr.splitlines() if line.startswith("error: "))
+    assert ran.returncode == 2 and words in line
+    assert "canary" not in ran.stdout + ran.stderr
 
 
 def test_a_home_that_cant_be_written_is_one_line(by_pip, sandbox, repo):

@@ -15,6 +15,7 @@ use super::job::{Ended, WorkerJob, WorkerOutput};
 use super::lifeline::{self, WorkerInput};
 use super::output::{ExitStatus, GRACE, StopRequest, classify, keep_log, read_events};
 use super::{Engine, Listener, Network};
+use crate::binaries::not_started;
 use crate::platform::{System, own_group, places, signal};
 use crate::settings::{OF_MACHINE, PASSED_ON, Settings};
 use crate::stop::Stop;
@@ -55,10 +56,7 @@ impl Local {
         let mut child = match self.spawn(job) {
             Ok(child) => child,
             Err(error) => {
-                return Ended::Refused(
-                    Kind::Usage,
-                    format!("{} can't be started: {error}", self.binary.display()),
-                );
+                return Ended::Refused(Kind::Usage, not_started(&self.binary, &error));
             }
         };
         let log = child

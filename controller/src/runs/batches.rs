@@ -3,27 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::locks::{hold_alive, is_held};
-use super::{RunRecord, Runs, State, create_private, next_id, now, write_aside};
+use super::read::readable;
+pub use super::record::BatchRecord;
+use super::record::{BATCH, FORMAT};
+use super::{RunRecord, Runs, State, THIS, create_private, next_id, now, write_aside};
 use crate::ui::errors::{CliError, CliResult};
-
-const RECORD: &str = "batch.json";
-
-/// A batch: many runs of one command.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct BatchRecord {
-    /// Its id.
-    pub id: String,
-    /// When it began, in seconds since 1970.
-    pub started: u64,
-    /// How it stands.
-    pub state: State,
-    /// The number of its repos.
-    pub repos: u64,
-}
 
 /// What an id means.
 #[derive(Debug)]
@@ -55,7 +42,7 @@ impl BatchDir {
     pub fn end(mut self, state: State, result: &impl Serialize) -> CliResult<()> {
         write_json(&self.path.join("result.json"), result)?;
         self.record.state = state;
-        write_json(&self.path.join(RECORD), &self.record)
+        write_json(&self.path.join(BATCH), &self.record)
     }
 }
 
@@ -72,6 +59,8 @@ impl Runs {
     pub fn begin_batch(&self, repos: usize) -> CliResult<BatchDir> {
         let record = BatchRecord {
             id: next_id(),
+            format: FORMAT,
+            written_by: Some(THIS.to_owned()),
             started: now(),
             state: State::Running,
             repos: repos as u64,
@@ -80,7 +69,7 @@ impl Runs {
         create_private(&path)?;
         let alive =
             hold_alive(&path.join("alive")).map_err(|error| CliError::file(&path, &error))?;
-        write_json(&path.join(RECORD), &record)?;
+        write_json(&path.join(BATCH), &record)?;
         Ok(BatchDir {
             path,
             record,
@@ -96,9 +85,10 @@ impl Runs {
         }
     }
 
-    /// The batch with this id. One whose process is gone has been killed.
+    /// The batch with this id, if this version can read it. One whose process is gone has been killed.
     pub fn batch(&self, id: &str) -> Option<BatchRecord> {
-        let mut record: BatchRecord = self.read(id, RECORD)?;
+        let json = fs::read(self.path(id).join(BATCH)).ok()?;
+        let mut record: BatchRecord = readable(&json)?;
         if record.state == State::Running && !is_held(&self.path(id).join("alive")) {
             record.state = State::Killed;
         }
@@ -195,6 +185,8 @@ mod tests {
         assert!(runs.is_alive(batch.id()));
         let id = batch.id().to_owned();
         drop(batch);
-        assert_eq!(runs.batch(&id).unwrap().state, State::Killed);
+        let read = runs.batch(&id).unwrap();
+        let written = (read.format, read.written_by.as_deref());
+        assert_eq!((read.state, written), (State::Killed, (FORMAT, Some(THIS))));
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::files::write_aside;
 use super::locks::hold_alive;
-use super::record::{JournalEntry, RunRecord, State};
+use super::record::{JournalEntry, RUN, RunRecord, State};
 use crate::platform::private;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
@@ -42,7 +42,7 @@ impl RunDir {
             _alive: alive,
             locks,
         };
-        run.write("run.json", &run.record)?;
+        run.write(RUN, &run.record)?;
         Ok(run)
     }
 
@@ -106,7 +106,7 @@ impl RunDir {
     /// The disk's.
     pub fn extent(&mut self, files: u64, bytes: u64) -> CliResult<()> {
         (self.record.files, self.record.bytes) = (files, bytes);
-        self.write("run.json", &self.record)
+        self.write(RUN, &self.record)
     }
 
     /// Records that an error ended the run; `screen` takes tokens out of its words.
@@ -129,7 +129,7 @@ impl RunDir {
     /// The disk's.
     pub fn detach(mut self) -> CliResult<()> {
         self.record.state = State::Detached;
-        self.write("run.json", &self.record)
+        self.write(RUN, &self.record)
     }
 
     /// Records how the run ended.
@@ -139,6 +139,6 @@ impl RunDir {
     pub fn end(&mut self, state: State) -> CliResult<()> {
         self.record.state = state;
         self.note(&JournalEntry::Ended { state })?;
-        self.write("run.json", &self.record)
+        self.write(RUN, &self.record)
     }
 }

@@ -6,16 +6,18 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::locks::is_held;
-use super::record::{FORMAT, JournalEntry, RunRecord, State};
+use super::record::{BATCH, BatchRecord, FORMAT, JournalEntry, RUN, RunRecord, State};
 use crate::args::workers::EngineKind;
 
-/// A run whose record can't be read: a later version of hf2ms wrote it, or it is damaged.
+/// A run or a batch whose record can't be read: a later version of hf2ms wrote it, or it is damaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadRun {
     /// Its id.
     pub id: String,
+    noun: &'static str,
     why: String,
 }
 
@@ -38,40 +40,49 @@ impl WrittenRecord {
     }
 }
 
+/// A record that this version can read.
+pub(super) fn readable<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
+    let written: WrittenRecord = serde_json::from_slice(json).ok()?;
+    match written.refusal() {
+        Some(_) => None,
+        None => serde_json::from_slice(json).ok(),
+    }
+}
+
 impl UnreadRun {
-    /// The run in this folder, if it has a record that can't be read.
+    /// The run or the batch in this folder, if it has a record that can't be read.
     pub(super) fn at(path: &Path) -> Option<Self> {
-        let json = fs::read(path.join("run.json")).ok()?;
+        Self::of::<RunRecord>(path, "run", RUN)
+            .or_else(|| Self::of::<BatchRecord>(path, "batch", BATCH))
+    }
+
+    fn of<T: DeserializeOwned>(path: &Path, noun: &'static str, file: &str) -> Option<Self> {
+        let json = fs::read(path.join(file)).ok()?;
         let written = serde_json::from_slice::<WrittenRecord>(&json);
         let later = written.ok().and_then(|written| written.refusal());
         let damaged = || {
-            let error = serde_json::from_slice::<RunRecord>(&json).err()?;
+            let error = serde_json::from_slice::<T>(&json).err()?;
             Some(format!(
-                "has a run.json that can't be read ({error}): move {} away",
+                "has a {file} that can't be read ({error}): move {} away",
                 path.display()
             ))
         };
         let id = path.file_name()?.to_string_lossy().into_owned();
         let why = later.or_else(damaged)?;
-        Some(Self { id, why })
+        Some(Self { id, noun, why })
     }
 }
 
 impl fmt::Display for UnreadRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "run {} {}", self.id, self.why)
+        write!(f, "{} {} {}", self.noun, self.id, self.why)
     }
 }
 
 /// The record in a run's folder. A run whose process is gone has been killed, unless its calls go on in the cloud. The calls of all
 /// revisions are those of their first run.
 pub(super) fn record(path: &Path) -> Option<RunRecord> {
-    let json = fs::read(path.join("run.json")).ok()?;
-    let written: WrittenRecord = serde_json::from_slice(&json).ok()?;
-    let mut record: RunRecord = match written.refusal() {
-        Some(_) => return None,
-        None => serde_json::from_slice(&json).ok()?,
-    };
+    let mut record: RunRecord = readable(&fs::read(path.join(RUN)).ok()?)?;
     if record.state == State::Running && !is_held(&path.join("alive")) {
         let first = record.beside.as_ref().map(|id| path.with_file_name(id));
         let first = first.as_deref().unwrap_or(path);

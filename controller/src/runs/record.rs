@@ -1,4 +1,4 @@
-//! The record of a run: its sides, its engine and its state; and the lines of its journal.
+//! The record of a run: its sides, its engine and its state; that of a batch; and the lines of a run's journal.
 
 use hf2ms_hub::{RepoAt, Revision};
 use hf2ms_worker::protocol::{Creation, Exit, PlanSummary, Receipt, Verification};
@@ -16,6 +16,10 @@ fn first_format() -> u32 {
     1
 }
 
+/// The file with a run's record.
+pub(super) const RUN: &str = "run.json";
+/// The file with a batch's record.
+pub(super) const BATCH: &str = "batch.json";
 /// The file of the first run of all revisions that says what its calls in the cloud do.
 pub const REVISIONS_JOB: &str = "revisions-job.json";
 
@@ -85,6 +89,25 @@ pub enum RunVerb {
     Verify,
     /// Removes its source, whose whole copy is the destination.
     Cleanup,
+}
+
+/// A batch: many runs of one command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BatchRecord {
+    /// Its id.
+    pub id: String,
+    /// The version of its folder.
+    #[serde(default = "first_format")]
+    pub format: u32,
+    /// The version of the hf2ms that wrote it; absent in batches of earlier ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_by: Option<String>,
+    /// When it began, in seconds since 1970.
+    pub started: u64,
+    /// How it stands.
+    pub state: State,
+    /// The number of its repos.
+    pub repos: u64,
 }
 
 /// The state of a run.

@@ -44,7 +44,7 @@ pub fn hub_error(error: &Error, at: &RepoAt, settings: &Settings, mode: AccessMo
 pub fn explain(error: &Error, at: &RepoAt, access: &Access, mode: AccessMode) -> CliError {
     let failure = CliError::new(Exit::of(error.kind()), line(error, at, access, mode));
     match (error.kind(), mode) {
-        (Kind::Unauthorized | Kind::Unreachable, _) => failure.for_all(),
+        (Kind::Unauthorized | Kind::Unreachable | Kind::Usage, _) => failure.for_all(),
         (Kind::NotFound, AccessMode::Read) => failure.about_absent(at),
         _ => failure,
     }

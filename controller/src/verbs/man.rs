@@ -9,8 +9,11 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use hf2ms_worker::protocol::Exit;
 
+use crate::runs::now;
+use crate::settings::environment;
 use crate::ui::alike::nearest;
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::screen::when;
 
 /// The sections that paragraphs of a help's end become, by how they begin; any other is a note.
 const SECTIONS: [(&str, &str); 3] = [
@@ -88,16 +91,21 @@ fn render(page: &Command, program: &Command, out: &mut dyn Write) -> io::Result<
                 .unwrap_or(page.get_name())
                 .to_uppercase(),
         )
+        .date(date())
         .source(format!("hf2ms {version}"))
         .manual("hf2ms Manual");
-    man.render_title(out)?;
-    man.render_name_section(out)?;
-    man.render_synopsis_section(out)?;
-    man.render_description_section(out)?;
-    man.render_options_section(out)?;
+    let mut text = Vec::new();
+    man.render_title(&mut text)?;
+    man.render_name_section(&mut text)?;
+    man.render_synopsis_section(&mut text)?;
+    man.render_description_section(&mut text)?;
+    man.render_options_section(&mut text)?;
     if page.has_subcommands() {
-        man.render_subcommands_section(out)?;
+        man.render_subcommands_section(&mut text)?;
     }
+    // An empty line between two breaks is a space: mandoc passes over the breaks and warns.
+    let text = String::from_utf8_lossy(&text).replace("\n.br\n\n.br\n", "\n.sp\n");
+    out.write_all(text.as_bytes())?;
     let end = page.get_after_long_help().or(page.get_after_help());
     let end = end.map(ToString::to_string).unwrap_or_default();
     let mut roff = Roff::default();
@@ -107,6 +115,13 @@ fn render(page: &Command, program: &Command, out: &mut dyn Write) -> io::Result<
         roff.text([bold("hf2ms"), roman("(1)")]);
     }
     roff.to_writer(out)
+}
+
+/// The day that a page names: that of `SOURCE_DATE_EPOCH` (reproducible-builds.org), with which packages are made, or today.
+fn date() -> String {
+    let built = environment("SOURCE_DATE_EPOCH").and_then(|seconds| seconds.parse().ok());
+    let moment = when(built.unwrap_or_else(now));
+    moment.split(' ').next().unwrap_or_default().to_owned()
 }
 
 /// The end of a help, whose lines stay as they are: tables and commands are aligned there.

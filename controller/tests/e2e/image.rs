@@ -18,11 +18,12 @@ fn inspected(image: &str) -> Value {
 }
 
 #[test]
-fn the_image_is_the_binary_and_nothing_else() {
-    if !docker_or_skip("the_image_is_the_binary_and_nothing_else") {
+fn the_image_is_the_binary_and_its_licences() {
+    if !docker_or_skip("the_image_is_the_binary_and_its_licences") {
         return;
     }
-    let image = inspected(&image("hf2ms-worker"));
+    let name = image("hf2ms-worker");
+    let image = inspected(&name);
     let binary = static_worker().metadata().unwrap().len();
     let size = image["Size"].as_u64().unwrap();
     assert!(
@@ -47,6 +48,15 @@ fn the_image_is_the_binary_and_nothing_else() {
         config["Labels"]["org.opencontainers.image.title"],
         "hf2ms-worker"
     );
+    let container = docker(&["create", "--label", LABEL, &name]);
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["LICENSE", "THIRD-PARTY-LICENSES"] {
+        let from = format!("{container}:/{file}");
+        docker(&["cp", &from, folder.path().to_str().unwrap()]);
+    }
+    docker(&["rm", &container]);
+    let licences = std::fs::read_to_string(folder.path().join("THIRD-PARTY-LICENSES")).unwrap();
+    assert!(licences.contains("libgit2 is Copyright"), "{licences}");
 }
 
 /// Runs the worker's image beside the sandbox, with nothing that it does not need.

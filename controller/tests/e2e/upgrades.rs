@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::common::docker::{AARCH64, program_for};
 use crate::common::{Ran, SMALL_MODEL, World, binary};
 
 /// The run of the frozen files.
@@ -104,6 +105,65 @@ fn what_a_later_version_wrote_is_refused_by_its_name() {
     world
         .run(&args)
         .refused_with(2, "a plan of version 2, written by hf2ms 9.8.7");
+}
+
+/// The batch of the frozen file.
+const BATCH: &str = "01M8PD6JS0BATCH00000000000";
+
+#[test]
+fn a_batch_of_an_earlier_version_is_read_and_one_of_a_later_is_refused_by_its_name() {
+    let (world, _) = world();
+    let batch = |id: &str, record: &str| {
+        let folder = world.path(&format!("state/runs/{id}"));
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("batch.json"), record).unwrap();
+    };
+    let frozen = fs::read_to_string(frozen().join("batch.json")).unwrap();
+    batch(BATCH, &frozen);
+    let status = world
+        .run(&["status", BATCH, "--json"])
+        .event("batch_status");
+    let record = &status["record"];
+    assert_eq!(
+        (&record["state"], &record["repos"]),
+        (&"done".into(), &2.into())
+    );
+    assert_eq!(
+        (&record["format"], record.get("written_by")),
+        (&1.into(), None)
+    );
+    let later = "01M8PD6JS0BATCH00000000009";
+    batch(later, r#"{"format":2,"written_by":"9.8.7","shape":"new"}"#);
+    for verb in ["status", "logs", "stop"] {
+        let words = format!("batch {later} was written by hf2ms 9.8.7 in format 2");
+        world.run(&[verb, later]).refused_with(2, &words);
+    }
+    let runs = world.run(&["runs"]);
+    assert!(
+        runs.code == 0 && runs.stderr.contains(later),
+        "{}",
+        runs.stderr
+    );
+}
+
+#[test]
+fn a_worker_for_another_processor_is_named() {
+    let world = World::with_model();
+    let worker = world.path("worker-for-arm");
+    fs::write(&worker, program_for(AARCH64)).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&worker, mode).unwrap();
+    let worker = worker.display().to_string();
+    let words = format!(
+        "is a program for aarch64, and this machine runs {}; install",
+        std::env::consts::ARCH
+    );
+    for (args, code) in [(&["doctor"][..], 3), (&["migrate", "alice/model"], 2)] {
+        let ran = world.run_with(args, &[("HF2MS_WORKER", &worker)]);
+        assert_eq!(ran.code, code, "{}{}", ran.stdout, ran.stderr);
+        let said = ran.stdout + &ran.stderr;
+        assert!(said.contains(&words), "{said}");
+    }
 }
 
 #[test]

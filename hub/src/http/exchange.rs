@@ -14,7 +14,7 @@ use super::body::ByteStream;
 use super::client::Http;
 use super::encoding::Encoding;
 use super::error_response::{ErrorDecoder, ErrorResponse};
-use super::network_error::network_error;
+use super::network_error::{is_refused_login, network_error};
 use super::origin::{Origin, is_signed};
 use super::quota_share::UnderWay;
 use super::rate_limit::host;
@@ -144,7 +144,13 @@ impl Http {
     }
 
     pub(super) fn unsent(&self, error: reqwest::Error, url: &Url, name: &str) -> Error {
-        network_error(error, name, &self.0.proxies.hint(url.scheme()))
+        match is_refused_login(&error) {
+            true => {
+                let refused = self.0.proxies.login_refused(url.scheme());
+                refused.of_request(name).unconnected_if(true)
+            }
+            false => network_error(error, name, &self.0.proxies.hint(url.scheme())),
+        }
     }
 
     /// A request with its own headers, if it may be sent there at all.
@@ -218,6 +224,14 @@ impl Http {
         });
         let body = stall::incoming(body, self.0.options.stall);
         let encoding = Encoding::of(&headers);
+        // Where nothing is encrypted the proxy answers in the place of the server.
+        if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(self
+                .0
+                .proxies
+                .login_refused(url.scheme())
+                .of_request(request));
+        }
         if status.is_success() {
             return Ok(Response {
                 status,

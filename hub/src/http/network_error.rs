@@ -4,7 +4,7 @@ use super::resolve::NameError;
 use crate::error::{Error, Kind};
 
 /// The error of a failure below HTTP; `hint` is added where no connection was made. A name that is
-/// not there, a certificate or a proxy's login does not get better by trying again; a resolver without an answer may have one then.
+/// not there, or a certificate, does not get better by trying again; a resolver without an answer may have one then.
 pub(super) fn network_error(error: reqwest::Error, request: &str, hint: &str) -> Error {
     let is_connected = !error.is_connect();
     let hint = if is_connected { "" } else { hint };
@@ -15,7 +15,7 @@ pub(super) fn network_error(error: reqwest::Error, request: &str, hint: &str) ->
     while let Some(inner) = cause {
         kind = match inner.downcast_ref::<NameError>() {
             Some(name) => name.kind(),
-            None if is_certificate_error(inner) || is_refused_login(inner) => Kind::Unreachable,
+            None if is_certificate_error(inner) => Kind::Unreachable,
             None => kind,
         };
         stalled |= is_timeout(inner);
@@ -40,9 +40,11 @@ fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
         .is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
 }
 
-/// A proxy answered 407 to CONNECT. The client keeps the type of that error to itself.
-fn is_refused_login(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.to_string() == "tunnel error: proxy authorization required"
+/// Whether a proxy answered 407 to CONNECT. The client keeps the type of that error to itself.
+pub(super) fn is_refused_login(error: &reqwest::Error) -> bool {
+    let first: &(dyn std::error::Error + 'static) = error;
+    std::iter::successors(Some(first), |error| error.source())
+        .any(|error| error.to_string() == "tunnel error: proxy authorization required")
 }
 
 /// An I/O error is not the source of what it wraps, and may wrap another.

@@ -113,24 +113,48 @@ impl Proxies {
 
     /// What someone who can't reach an address of this scheme should know, without the proxy's password.
     pub(crate) fn hint(&self, scheme: &str) -> String {
-        let address = |url: &Url| {
-            format!(
-                "{}{}",
-                url.host_str().unwrap_or_default(),
-                url.port()
-                    .map(|port| format!(":{port}"))
-                    .unwrap_or_default()
-            )
+        let named = self.of_scheme(scheme);
+        let hint = |named: &Named| format!("; {} names the proxy {}", named.variable, named.at());
+        named.map(hint).unwrap_or_default()
+    }
+
+    /// The error of a request to an address of this scheme, where the proxy answered that it wants a login, or another one (407).
+    pub(crate) fn login_refused(&self, scheme: &str) -> Error {
+        let line = match self.of_scheme(scheme) {
+            Some(named) if named.has_login() => format!(
+                "the proxy {} refuses the login in {}: correct USER:PASSWORD@ before its host, with special characters as %XX",
+                named.at(),
+                named.variable
+            ),
+            Some(named) => format!(
+                "the proxy {at} in {variable} wants a login: set {variable} to {way}://USER:PASSWORD@{at}, with special characters as %XX",
+                at = named.at(),
+                variable = named.variable,
+                way = named.url.scheme()
+            ),
+            None => "the proxy of this system wants a login: set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT".to_owned(),
         };
-        self.of_scheme(scheme)
-            .map(|Named { variable, url }| {
-                format!("; {variable} names the proxy {}", escape(&address(url)))
-            })
-            .unwrap_or_default()
+        Error::new(Kind::Usage, line)
     }
 
     fn all(&self) -> impl Iterator<Item = &Named> {
         self.http.iter().chain(&self.https)
+    }
+}
+
+impl Named {
+    /// Its host and port, for the user.
+    fn at(&self) -> String {
+        let port = self.url.port().map(|port| format!(":{port}"));
+        escape(&format!(
+            "{}{}",
+            self.url.host_str().unwrap_or_default(),
+            port.unwrap_or_default()
+        ))
+    }
+
+    fn has_login(&self) -> bool {
+        !self.url.username().is_empty() || self.url.password().is_some()
     }
 }
 
@@ -332,5 +356,17 @@ mod tests {
             ("; HTTPS_PROXY names the proxy proxy.corp:3128", "")
         );
         assert!(proxies.is_at("PROXY.corp") && !proxies.is_at("corp"));
+        let refused = proxies.login_refused("https").message().to_owned();
+        assert!(
+            refused.contains("proxy.corp:3128 refuses the login in HTTPS_PROXY"),
+            "{refused}"
+        );
+        assert!(!refused.contains("secret"), "{refused}");
+        let without = of(&[("ALL_PROXY", "proxy.corp:3128")]).unwrap();
+        let wanted = without.login_refused("http").message().to_owned();
+        assert!(
+            wanted.contains("set ALL_PROXY to http://USER:PASSWORD@proxy.corp:3128"),
+            "{wanted}"
+        );
     }
 }

@@ -101,7 +101,10 @@ async fn a_proxy_by_a_private_name_is_the_users_choice() {
 
 #[tokio::test]
 async fn a_hub_with_encryption_is_asked_through_a_tunnel_and_a_proxy_that_fails_is_named() {
-    for (status, kind, asked) in [(502, Kind::Transient, 4), (407, Kind::Unreachable, 1)] {
+    for (status, kind, asked, words) in [
+        (502, Kind::Transient, 4, "https_proxy names the proxy"),
+        (407, Kind::Usage, 1, "refuses the login in https_proxy"),
+    ] {
         let proxy = Server::answering(move |_| Reply::new(status, &[], "")).await;
         let port = proxy.url().port().unwrap();
         let http = behind(
@@ -112,7 +115,8 @@ async fn a_hub_with_encryption_is_asked_through_a_tunnel_and_a_proxy_that_fails_
         let said = error.to_string();
         assert!(
             error.kind() == kind
-                && said.contains(&format!("https_proxy names the proxy localhost:{port}")),
+                && said.contains(words)
+                && said.contains(&format!("localhost:{port}")),
             "{said}"
         );
         assert!(!said.contains("secret"), "{said}");
@@ -124,6 +128,26 @@ async fn a_hub_with_encryption_is_asked_through_a_tunnel_and_a_proxy_that_fails_
             "the hub's token is for the hub"
         );
     }
+}
+
+#[tokio::test]
+async fn a_proxy_that_wants_a_login_is_named_for_hubs_without_encryption_too() {
+    let proxy = Server::answering(|_| Reply::new(407, &[], "")).await;
+    let port = proxy.url().port().unwrap();
+    let named = format!("http://localhost:{port}");
+    let http = behind(&[("HTTP_PROXY", named)], "http://hub.example");
+    for sent in [
+        get(&http, "http://hub.example/x").await,
+        put(&http, "http://hub.example/x").await,
+    ] {
+        let error = sent.err().unwrap();
+        let words = format!("set HTTP_PROXY to http://USER:PASSWORD@localhost:{port}");
+        assert!(
+            error.kind() == Kind::Usage && error.message().contains(&words),
+            "{error}"
+        );
+    }
+    assert_eq!(proxy.seen().len(), 2, "none is asked again");
 }
 
 #[tokio::test]

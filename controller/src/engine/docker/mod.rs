@@ -34,6 +34,7 @@ use crate::ui::screen::Screen;
 use container::{ContainerSpec, ContainerTemplate};
 use conversation::ContainerResult;
 use daemon::{Daemon, DaemonError, understood};
+use image::Image;
 
 /// A worker's budget is for its buffers and itself; what else a container has, the page cache of sockets say, is not more than that.
 const MEMORY_OF_BUDGET: u64 = 2;
@@ -43,6 +44,7 @@ const CLEARING: Duration = Duration::from_secs(20);
 /// Workers in containers.
 pub struct Docker {
     daemon: Daemon,
+    image: Image,
     template: ContainerTemplate,
     network: NetworkSettings,
     terms: DockerOptions,
@@ -111,7 +113,7 @@ impl Docker {
             .saturating_add(scratch.unwrap_or(0));
         let id = run.map_or_else(|| Ulid::new().to_string(), |run| run.id().to_owned());
         let template = ContainerTemplate {
-            image,
+            image: image.name.clone(),
             network: wish.network.clone(),
             memory,
             files_memory: terms.files_memory,
@@ -122,6 +124,7 @@ impl Docker {
         };
         let mut docker = Self {
             daemon,
+            image,
             template,
             network,
             terms,
@@ -134,12 +137,14 @@ impl Docker {
         Ok(docker)
     }
 
-    /// The daemon and the image, for the user.
+    /// The daemon, for the user.
     pub fn described(&self) -> String {
-        format!(
-            "{} at {}, image {}",
-            self.daemon.version, self.daemon, self.template.image
-        )
+        format!("{} at {}", self.daemon.version, self.daemon)
+    }
+
+    /// The image of its containers.
+    pub fn image(&self) -> &Image {
+        &self.image
     }
 
     async fn try_out(&self) -> CliResult<()> {
@@ -149,14 +154,19 @@ impl Docker {
             chunk: None,
             label: "trial".to_owned(),
         };
-        let image = &self.template.image;
-        let cant = |why: &str| {
-            CliError::new(
+        let image = &self.image.name;
+        let architecture = self.daemon.architecture;
+        let cant = |why: &str| match self.image.other_processor(architecture, why) {
+            Some(what) => CliError::usage(format!(
+                "the image {image} {what} ({why}): give an --image for {}, or leave --image out to have it made",
+                architecture.docker_name()
+            )),
+            None => CliError::new(
                 hf2ms_worker::protocol::Exit::Incomplete,
                 format!(
                     "a container of {image} can't work: {why}; check --image, or build the worker again with scripts/build-worker.sh"
                 ),
-            )
+            ),
         };
         let said = self
             .perform(&spec, WorkerInput::default(), &|_| ())
@@ -340,10 +350,10 @@ async fn clear(daemon: &Daemon, mut containers: Vec<String>) {
 }
 
 /// The image of our own worker; says so when it had to be made.
-async fn made(daemon: &Daemon, screen: &Screen) -> CliResult<String> {
+async fn made(daemon: &Daemon, screen: &Screen) -> CliResult<Image> {
     let (image, is_new) = image::own(daemon).await?;
     if is_new {
-        screen.status(format!("built image {image}"));
+        screen.status(format!("built image {}", image.name));
     }
     Ok(image)
 }

@@ -22,6 +22,9 @@ const CPU: [f64; 2] = [WORKER.cores, 4.0];
 /// MiB of memory: reserved, and at most. The worker keeps under 128; the rest is Python.
 const MEMORY: [u64; 2] = [WORKER.mib, 1024];
 
+/// Digits of the digest by which an app is named.
+const MARK: usize = 12;
+
 /// MiB that a finalizer may have at least. It may have some times what it reserves: results pass through Python there.
 const FINALIZER_LIMIT: u64 = 4096;
 const FINALIZER_HEADROOM: u64 = 4;
@@ -92,7 +95,7 @@ impl Deployment {
         let version = env!("CARGO_PKG_VERSION").replace('.', "-");
         let mark = Sha256::of(all.as_bytes()).to_string();
         Self {
-            app: format!("hf2ms-{version}-{}", &mark[..12]),
+            app: format!("hf2ms-{version}-{}", &mark[..MARK]),
             size,
             worker: worker.path,
             variables,
@@ -106,6 +109,13 @@ impl Deployment {
         json!({"verb": "deploy", "app": app, "worker": worker, "containers": size.containers, "cpu": CPU, "memory": MEMORY,
             "finalizer": size.finalizer_memory(), "variables": variables})
     }
+}
+
+/// The version of this program that deployed an app of this name; `None` for an app of something else.
+pub fn version_of_app(name: &str) -> Option<String> {
+    let (version, mark) = name.strip_prefix("hf2ms-")?.rsplit_once('-')?;
+    let is_mark = mark.len() == MARK && mark.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_mark.then(|| version.replacen('-', ".", 2))
 }
 
 /// Writes the programs below `home`, in a folder named by their content, and returns it.
@@ -171,6 +181,8 @@ mod tests {
             names[0].starts_with("hf2ms-0-") && !names[0].contains("hf_a"),
             "{names:?}"
         );
+        let version = version_of_app(&names[0]);
+        assert_eq!(version.as_deref(), Some(env!("CARGO_PKG_VERSION")));
     }
 
     #[test]

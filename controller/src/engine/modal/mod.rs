@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::bridge::{Bridge, BridgeError, BridgeErrorKind};
-pub use self::deployment::{AppSize, Deployment};
+pub use self::deployment::{AppSize, Deployment, version_of_app};
 pub use self::envelope::{ChunkEnd, Envelope, Finalized, Mirrored};
 pub use self::errors::explain;
 use crate::binaries::pythons;
@@ -158,6 +158,16 @@ impl Modal {
             .await
             .map(drop)
             .map_err(|error| explain(&error))
+    }
+
+    /// The names of the apps of this program, of any version, that are deployed.
+    ///
+    /// # Errors
+    /// Modal refuses or can't be reached.
+    pub async fn apps(&self) -> CliResult<Vec<String>> {
+        let answer = self.ask(json!({"verb": "apps"})).await;
+        let mut answer = answer.map_err(|error| explain(&error))?;
+        Ok(serde_json::from_value(answer["apps"].take()).unwrap_or_default())
     }
 
     /// Submits one call and returns its id.

@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use hf2ms_hub::Sha256;
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::World;
@@ -147,6 +149,69 @@ pub fn image(name: &str) -> String {
         "run scripts/image.sh first: there is no image {image}"
     );
     image
+}
+
+/// The number of ARM's 64-bit processors in ELF files.
+pub const AARCH64: u8 = 183;
+
+/// The number of a processor that no machine has and none emulates, Motorola's 88000.
+pub const NOBODYS: u8 = 5;
+
+/// The header of a static program for Linux on this processor, which no machine can run.
+pub fn program_for(machine: u8) -> Vec<u8> {
+    let mut program = b"\x7fELF\x02\x01\x01".to_vec();
+    program.resize(64 + 56, 0);
+    for (at, byte) in [(16, 2), (18, machine), (20, 1), (32, 64), (54, 56), (56, 1)] {
+        program[at] = byte;
+    }
+    program[64] = 1;
+    program
+}
+
+/// An image that holds one program. It goes with this value.
+pub struct LoadedImage(pub String);
+
+impl LoadedImage {
+    /// The image of a worker for this processor, by Docker's name, whose label names a version.
+    pub fn of(worker: &[u8], processor: &str, version: &str) -> Self {
+        let name = format!("{}:1", unique("image"));
+        let layer = archive(&[("hf2ms-worker", worker)]);
+        let config = json!({
+            "architecture": processor, "os": "linux",
+            "config": {"Entrypoint": ["/hf2ms-worker"], "Labels": {"org.opencontainers.image.version": version}},
+            "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", Sha256::of(&layer))]},
+        });
+        let manifest =
+            json!([{"Config": "config.json", "RepoTags": [&name], "Layers": ["layer.tar"]}]);
+        let image = archive(&[
+            ("config.json", config.to_string().as_bytes()),
+            ("layer.tar", &layer),
+            ("manifest.json", manifest.to_string().as_bytes()),
+        ]);
+        let mut load = Command::new("docker");
+        let load = load.args(["load", "--quiet"]).stdin(Stdio::piped());
+        let mut load = load.stdout(Stdio::null()).spawn().unwrap();
+        load.stdin.take().unwrap().write_all(&image).unwrap();
+        assert!(load.wait().unwrap().success());
+        Self(name)
+    }
+}
+
+impl Drop for LoadedImage {
+    fn drop(&mut self) {
+        let _ = try_docker(&["rmi", "--force", &self.0]);
+    }
+}
+
+fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o755);
+        archive.append_data(&mut header, name, *content).unwrap();
+    }
+    archive.into_inner().unwrap()
 }
 
 /// A name that no other test uses.

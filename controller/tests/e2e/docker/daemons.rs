@@ -70,8 +70,17 @@ fn whatever_is_missing_is_one_clear_line_before_anything_is_created() {
     let world = World::with_model();
     let dynamic = binary("hf2ms-worker").display().to_string();
     let script = world.scripted_worker("exit 0").display().to_string();
+    let arm = world.path("worker-for-arm");
+    fs::write(&arm, program_for(AARCH64)).unwrap();
+    let arm = arm.display().to_string();
     let full = scripted_daemon(FULL);
-    let cases: [Case<'_>; 4] = [
+    let cases: [Case<'_>; 5] = [
+        (
+            &[],
+            &[("DOCKER_HOST", &full), ("HF2MS_STATIC_WORKER", &arm)],
+            2,
+            "is a program for aarch64, and these containers run on x86_64: set HF2MS_STATIC_WORKER",
+        ),
         (
             &[],
             &[("DOCKER_HOST", &full), ("HF2MS_STATIC_WORKER", &dynamic)],
@@ -200,6 +209,59 @@ fn what_docker_lacks_is_one_clear_line_before_anything_is_created() {
             "{words}"
         );
     }
+}
+
+#[test]
+fn an_image_for_another_processor_is_one_clear_line_before_anything_is_created() {
+    if !docker_or_skip("an_image_for_another_processor_is_one_clear_line") {
+        return;
+    }
+    let world = World::with_model();
+    let program = program_for(NOBODYS);
+    let version = env!("CARGO_PKG_VERSION");
+    for (processor, words) in [
+        ("arm64", "is for arm64, and Docker runs amd64"),
+        ("amd64", "holds a program for another processor"),
+    ] {
+        let image = LoadedImage::of(&program, processor, version);
+        let case: Case<'_> = (&["--image", &image.0], &[], 2, words);
+        is_one_line(&world, case);
+        let ran = world.run(&["doctor", "--on", "docker", "--image", &image.0]);
+        assert!(
+            ran.code == 3 && ran.stdout.contains(words),
+            "{}",
+            ran.stdout
+        );
+    }
+}
+
+#[test]
+fn doctor_names_the_version_of_the_image_beside_those_of_hf2ms_and_its_worker() {
+    if !docker_or_skip("doctor_names_the_version_of_the_image") {
+        return;
+    }
+    let world = World::new();
+    let worker = fs::read(crate::common::docker::static_worker()).unwrap();
+    let this = env!("CARGO_PKG_VERSION");
+    let image = LoadedImage::of(&worker, "amd64", "0.0.9");
+    let name = &image.0;
+    let docker = ["doctor", "--on", "docker", "--network", "host"];
+    let ran = world.run(&[&docker[..], &["--image", name]].concat());
+    for line in [
+        format!("+ hf2ms             {this} at "),
+        format!("- image             0.0.9 is {name}, and hf2ms is {this}: give an --image"),
+        format!("+ worker            {this} in a container"),
+    ] {
+        assert!(ran.stdout.contains(&line), "{line}\n{}", ran.stdout);
+    }
+    let mut own = world.command(&docker);
+    own.env(
+        "HF2MS_STATIC_WORKER",
+        crate::common::docker::static_worker(),
+    );
+    let ran = Ran::of(own.output().unwrap());
+    let line = format!("+ image             {this} is hf2ms-worker:{this}-");
+    assert!(ran.stdout.contains(&line), "{}", ran.stdout);
 }
 
 /// Whether this process may become another user, and the daemon's socket is closed to that one.

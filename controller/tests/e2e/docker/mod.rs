@@ -13,7 +13,9 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use crate::common::docker::{Podman, docker, docker_or_skip, try_docker};
+use crate::common::docker::{
+    AARCH64, LoadedImage, NOBODYS, Podman, docker, docker_or_skip, program_for, try_docker,
+};
 use crate::common::fleet::{Fleet, Relay, scripted_daemon};
 use crate::common::processes::{Running, until};
 use crate::common::{ALICE, Ran, World, binary};

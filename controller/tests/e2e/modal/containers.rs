@@ -1,12 +1,19 @@
 //! Containers that die, tokens that are refused, and a hundred calls.
 
 use super::*;
+use crate::common::docker::{AARCH64, program_for};
 
 #[test]
 fn doctor_looks_from_a_container() {
     let (world, cloud) = world(1);
     let ran = cloud.run(&world, &["doctor", "--on", "modal"]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let this = env!("CARGO_PKG_VERSION");
+    let app = format!(
+        "+ app               {this} is hf2ms-{}-",
+        this.replace('.', "-")
+    );
+    assert!(ran.stdout.contains(&app), "{}", ran.stdout);
     assert!(
         ran.stdout.contains("in a container on Modal")
             && ran.stdout.matches("answers in").count() == 2,
@@ -30,17 +37,20 @@ fn doctor_looks_from_a_container() {
 }
 
 #[test]
-fn a_worker_that_is_not_static_is_said_before_anything_is_deployed() {
+fn a_worker_that_modal_cant_run_is_said_before_anything_is_deployed() {
     let (world, cloud) = world(1);
     let dynamic = crate::common::binary("hf2ms-worker");
-    let ran = crate::common::Ran::of(
-        cloud
-            .command(&world, &MIGRATE[..6])
-            .env("HF2MS_STATIC_WORKER", dynamic)
-            .output()
-            .unwrap(),
-    );
-    ran.refused_with(2, "scripts/build-worker.sh");
+    let arm = world.path("worker-for-arm");
+    fs::write(&arm, program_for(AARCH64)).unwrap();
+    for (worker, words) in [
+        (dynamic, "scripts/build-worker.sh"),
+        (arm, "is a program for aarch64, and these containers run on"),
+    ] {
+        let mut command = cloud.command(&world, &MIGRATE[..6]);
+        command.env("HF2MS_STATIC_WORKER", worker);
+        let ran = crate::common::Ran::of(command.output().unwrap());
+        ran.refused_with(2, words);
+    }
     assert_eq!(cloud.state()["apps"], json!([]));
 }
 

@@ -68,6 +68,60 @@ fn a_proxy_by_a_private_name_is_used_and_one_that_is_none_is_refused_by_its_vari
     assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("secret"));
 }
 
+/// A proxy that answers every request with 407; its port, and how many it was asked.
+fn proxy_that_wants_a_login() -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let requests = Arc::new(AtomicUsize::new(0));
+    let count = requests.clone();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            count.fetch_add(1, Ordering::Relaxed);
+            let _ = client.read(&mut [0; 4096]);
+            let answer = "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"p\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            let _ = client.write_all(answer.as_bytes());
+        }
+    });
+    (port, requests)
+}
+
+#[test]
+fn a_proxy_that_wants_a_login_or_refuses_it_is_one_line_without_the_password() {
+    let world = World::new();
+    for (variable, endpoint) in [
+        ("HTTPS_PROXY", "https://hub.example"),
+        ("HTTP_PROXY", "http://hub.example"),
+    ] {
+        for (login, words) in [
+            (
+                "",
+                format!("wants a login: set {variable} to http://USER:PASSWORD@localhost:"),
+            ),
+            (
+                "me:canary@",
+                format!("refuses the login in {variable}: correct USER:PASSWORD@"),
+            ),
+        ] {
+            let (port, requests) = proxy_that_wants_a_login();
+            let named = format!("http://{login}localhost:{port}");
+            let environment = [(variable, named.as_str()), ("HF_ENDPOINT", endpoint)];
+            for verb in ["migrate", "plan"] {
+                let ran = world.run_with(&[verb, "alice/model"], &environment);
+                ran.refused_with(2, &words);
+                assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("canary"));
+            }
+            assert!(requests.load(Ordering::Relaxed) < 8, "none is asked again");
+            let doctor = world.run_with(&["doctor"], &environment);
+            assert!(
+                doctor.code == 3 && doctor.stdout.contains(&words),
+                "{}",
+                doctor.stdout
+            );
+            assert!(!format!("{}{}", doctor.stdout, doctor.stderr).contains("canary"));
+        }
+    }
+}
+
 // 30
 #[test]
 fn a_proxy_is_asked_for_no_private_host_that_a_hub_points_at() {

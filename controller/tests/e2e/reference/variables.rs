@@ -205,6 +205,10 @@ const GROUPS: &[Group] = &[
             ),
             ("TERM", "`dumb`: no bars, no colours and no pager."),
             (
+                "SOURCE_DATE_EPOCH",
+                "The moment whose day `hf2ms man` writes into its pages, in seconds since 1970. Default: today.",
+            ),
+            (
                 "HF2MS_COMPLETE",
                 "The shell that asks what may follow; the scripts of `hf2ms completions` set it.",
             ),

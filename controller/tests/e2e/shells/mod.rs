@@ -83,11 +83,16 @@ fn help_in_a_pipe_has_no_pager_and_colours_only_if_forced() {
 fn each_verb_has_a_page_for_man() {
     let world = World::new();
     let folder = world.path("share/man1");
-    let ran = world.run(&["man", "--dir", &folder.display().to_string()]);
+    let built = ("SOURCE_DATE_EPOCH", "1709210096");
+    let ran = world.run_with(&["man", "--dir", &folder.display().to_string()], &[built]);
     assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{}", ran.stderr);
     let page = fs::read_to_string(folder.join("hf2ms-migrate.1")).unwrap();
     assert!(page.contains("\n.SH EXAMPLES\n.nf\n"), "{page}");
-    assert_eq!(world.run(&["man", "migrate"]).stdout, page);
+    assert!(
+        page.contains(".TH HF2MS-MIGRATE 1 2024-02-29 \"hf2ms "),
+        "{page}"
+    );
+    assert_eq!(world.run_with(&["man", "migrate"], &[built]).stdout, page);
     let main = world.run(&["man"]).stdout;
     for section in ["NAME", "ENVIRONMENT", "\"EXIT STATUS\""] {
         assert!(main.contains(&format!("\n.SH {section}\n")), "{section}");

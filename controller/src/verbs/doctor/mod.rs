@@ -1,27 +1,21 @@
 //! `hf2ms doctor`: checks the tokens, the hubs and the worker.
 
-use std::process::Stdio;
+mod engines;
 
 use hf2ms_hub::path::escape;
 use hf2ms_hub::{Account, Hub, Kind};
-use hf2ms_worker::protocol::{EndpointCheck, Event, Exit, WorkerOptions};
+use hf2ms_worker::protocol::Exit;
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio::process::Command;
 
 use crate::args::workers::{ContainerArgs, EngineKind};
-use crate::binaries::{Architecture, WORKER, find, static_worker};
-use crate::engine::docker::{ContainerOwner, Docker, DockerOptions};
-use crate::engine::modal::{AppSize, Deployment, Modal};
-use crate::engine::network_settings::{Location, NetworkSettings};
-use crate::runs::Runs;
 use crate::settings::account::{any_repo, described, private_storage_used};
 use crate::settings::config::{self, without_password};
 use crate::settings::hub_errors::{AccessMode, explain, token_missing};
 use crate::settings::token_rights::TokenRights;
-use crate::settings::{self, Access, Environment, Settings, environment, state_dir};
+use crate::settings::{self, Access, Environment, Settings};
 use crate::stop::Stop;
-use crate::ui::errors::{CliError, CliResult};
+use crate::ui::errors::CliResult;
 use crate::ui::screen::Screen;
 
 /// Check each token, each hub and the worker, and say what to do
@@ -84,9 +78,9 @@ pub async fn run(args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     screen.status("asking the hubs about the tokens");
     let looks = async {
         let mut findings = match args.on {
-            EngineKind::Local => worker(&settings).await,
-            EngineKind::Docker => container(args, &settings, screen, stop).await?,
-            EngineKind::Modal => cloud(&settings).await?,
+            EngineKind::Local => engines::worker(&settings).await,
+            EngineKind::Docker => engines::container(args, &settings, screen, stop).await?,
+            EngineKind::Modal => engines::cloud(&settings).await?,
         };
         findings.insert(0, this_version());
         findings.extend(state_of_runs());
@@ -261,206 +255,6 @@ fn logins_elsewhere(hub: Hub, access: &Access) -> String {
             "; there is a login for {}, and none for {}",
             elsewhere.join(" and "),
             access.endpoint
-        ),
-    }
-}
-
-/// Checks the worker, and whether it reaches the hubs.
-async fn worker(settings: &Settings) -> Vec<CheckEvent> {
-    let binary = match find(WORKER) {
-        Ok(binary) => binary,
-        Err(failure) => {
-            return vec![CheckEvent::new(
-                "worker",
-                CheckVerdict::Bad,
-                failure.to_string(),
-            )];
-        }
-    };
-    let output = Command::new(&binary)
-        .arg("check")
-        .args(endpoints(settings))
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await;
-    let output = match output {
-        Ok(output) => output,
-        Err(error) => {
-            return vec![CheckEvent::new(
-                "worker",
-                CheckVerdict::Bad,
-                format!("{} can't be started: {error}", binary.display()),
-            )];
-        }
-    };
-    let said = String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .find_map(|line| serde_json::from_str(line).ok());
-    let place = format!("at {}", binary.display());
-    said.and_then(|event| answered(event, &place, OF_BINARY))
-        .unwrap_or_else(|| {
-            vec![CheckEvent::new(
-                "worker",
-                CheckVerdict::Bad,
-                format!(
-                    "{} does not answer its check: install it anew",
-                    binary.display()
-                ),
-            )]
-        })
-}
-
-/// The endpoints of the hubs, each once.
-fn endpoints(settings: &Settings) -> Vec<String> {
-    let mut all: Vec<String> = Hub::with_api()
-        .flat_map(|hub| [settings.access(hub), settings.access_to(hub)])
-        .map(|access| access.endpoint.clone())
-        .collect();
-    all.dedup();
-    all
-}
-
-/// Checks Docker and the image, and whether a container reaches the hubs.
-async fn container(
-    args: &Args,
-    settings: &Settings,
-    screen: &Screen,
-    stop: &Stop,
-) -> CliResult<Vec<CheckEvent>> {
-    let terms = DockerOptions {
-        workers: 1,
-        memory: WorkerOptions::default().memory,
-        files_memory: 0,
-        scratch: None,
-        settings: settings.clone(),
-        stop: stop.clone(),
-    };
-    let runs = Runs::new(&state_dir(&environment)?);
-    let docker = match Docker::open(
-        &args.containers,
-        terms,
-        ContainerOwner {
-            runs: &runs,
-            run: None,
-        },
-        screen,
-    )
-    .await
-    {
-        Ok(docker) => docker,
-        Err(failure) => {
-            return Ok(vec![CheckEvent::new(
-                "docker",
-                CheckVerdict::Bad,
-                failure.to_string(),
-            )]);
-        }
-    };
-    let found = CheckEvent::new("docker", CheckVerdict::Good, docker.described());
-    let silent = |why: String| {
-        vec![CheckEvent::new(
-            "worker",
-            CheckVerdict::Bad,
-            format!("a container does not answer its check: {why}"),
-        )]
-    };
-    let of_image = match args.containers.image {
-        Some(_) => OF_IMAGE,
-        None => OF_STATIC,
-    };
-    let answers = docker
-        .check(&endpoints(settings))
-        .await
-        .map(|event| answered(event, "in a container", of_image).unwrap_or_default());
-    Ok([found]
-        .into_iter()
-        .chain(answers.unwrap_or_else(silent))
-        .collect())
-}
-
-/// Checks Modal's tokens and a deployment, and whether a container there reaches the hubs.
-async fn cloud(settings: &Settings) -> CliResult<Vec<CheckEvent>> {
-    let home = state_dir(&environment)?;
-    let network = NetworkSettings::of(&environment, Location::Cloud).await;
-    let left_out = network
-        .left_out
-        .clone()
-        .map(|line| CheckEvent::new("proxy", CheckVerdict::Optional, line));
-    let look = async {
-        // Whether a hub is reached takes no token.
-        let reaching = settings.without_tokens();
-        let worker = static_worker(Architecture::X86_64)?;
-        let deployment = Deployment::new(worker, AppSize::of(1), &reaching, network);
-        let modal = Modal::open(&home, &home.join("bridge.log"), &reaching).await?;
-        modal.deploy(&deployment).await?;
-        Ok((
-            modal.check(&deployment.app, &endpoints(settings)).await?,
-            deployment.app,
-        ))
-    };
-    Ok(match look.await {
-        Ok((event, app)) => {
-            let found = CheckEvent::new(
-                "modal",
-                CheckVerdict::Good,
-                format!("takes the tokens and runs {app}"),
-            );
-            [found]
-                .into_iter()
-                .chain(left_out)
-                .chain(answered(event, "in a container on Modal", OF_STATIC).unwrap_or_default())
-                .collect()
-        }
-        Err::<_, CliError>(failure) => {
-            vec![CheckEvent::new(
-                "modal",
-                CheckVerdict::Bad,
-                failure.to_string(),
-            )]
-        }
-    })
-}
-
-/// What to do about a worker of another version, by where it comes from.
-const OF_BINARY: &str = "install both alike, or set HF2MS_WORKER to the worker of this version";
-const OF_STATIC: &str = "set HF2MS_STATIC_WORKER to the static worker of this version";
-const OF_IMAGE: &str = "give an --image of this version, or leave --image out";
-
-/// The results in a worker's `checked` event; `None` for another event.
-fn answered(event: Event, place: &str, remedy: &str) -> Option<Vec<CheckEvent>> {
-    let Event::Checked { version, endpoints } = event else {
-        return None;
-    };
-    const THIS: &str = env!("CARGO_PKG_VERSION");
-    let (verdict, says) = match version == THIS {
-        true => (CheckVerdict::Good, format!("{version} {place}")),
-        false => (
-            CheckVerdict::Bad,
-            format!("{version} {place}, and hf2ms is {THIS}: {remedy}"),
-        ),
-    };
-    Some(
-        std::iter::once(CheckEvent::new("worker", verdict, says))
-            .chain(endpoints.iter().map(reached))
-            .collect(),
-    )
-}
-
-fn reached(check: &EndpointCheck) -> CheckEvent {
-    match &check.error {
-        None => CheckEvent::new(
-            "reach",
-            CheckVerdict::Good,
-            format!("{} answers in {} ms", check.endpoint, check.ms),
-        ),
-        Some(error) => CheckEvent::new(
-            "reach",
-            CheckVerdict::Bad,
-            format!(
-                "{} does not answer: {error}; check the network or the proxy",
-                check.endpoint
-            ),
         ),
     }
 }
