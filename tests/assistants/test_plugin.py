@@ -5,9 +5,12 @@ import re
 import shlex
 import subprocess
 import tomllib
+from pathlib import Path
 
 import pytest
+import yaml
 from huggingface_hub import HfApi
+from jsonschema import Draft7Validator
 from modelscope_hub import HubApi
 
 from programs import HF2MS, ROOT, environment
@@ -15,17 +18,43 @@ from servers.sandbox import Sandbox
 
 PLUGIN = ROOT / "plugin"
 PAGES = sorted(PLUGIN.rglob("*.md"))
-NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+MARKET = ROOT / ".claude-plugin/marketplace.json"
+# What has a form, and the schema of it: written from the public documentation that each schema names.
+FORMS = {
+    MARKET: "marketplace",
+    PLUGIN / ".claude-plugin/plugin.json": "plugin",
+    PLUGIN / ".mcp.json": "mcp",
+    PLUGIN / "skills/migrate/SKILL.md": "skill",
+    PLUGIN / "commands/migrate.md": "command",
+}
+# Changes, each of which makes a thing of another form.
+BREAKS = {
+    "marketplace": (('"owner"', '"owners"'), ('"./plugin"', '"plugin"'), ('"plugins": [', '"plugins": [{},')),
+    "plugin": (('"version": "', '"version": "v'), ('"name": "hf2ms",', '"name": "HF 2 MS",'), ('{ "name": "hf2ms maintainers" }', '"hf2ms maintainers"')),
+    "mcp": (('"mcpServers"', '"servers"'), ('["mcp"]', '"mcp"'), ('"command"', '"cmd"')),
+    "skill": (("name: migrate", "name: Migrate"), ("description:", "descriptions:"), ("description: ", "description: " + 1024 * "x"), ("description: ", "description: a: ")),
+    "command": (("description:", "about:"), ('"[repository] [to where]', "[repository] [to where]"), ("argument-hint", "arguments")),
+}
 
 
 def read(path):
     return json.loads(path.read_text())
 
 
-def front_matter(page):
+def front_matter(text):
     """The keys and values at the head of a page."""
-    _, head, _ = page.read_text().split("---\n", 2)
-    return dict(line.split(": ", 1) for line in head.splitlines())
+    _, head, _ = text.split("---\n", 2)
+    return yaml.safe_load(head)
+
+
+def errors(path, text):
+    """What keeps a manifest, or the head of a page, from having the form of its schema."""
+    schema = read(Path(__file__).with_name("schemas") / f"{FORMS[path]}.schema.json")
+    try:
+        content = front_matter(text) if path.suffix == ".md" else json.loads(text)
+    except (yaml.YAMLError, ValueError) as error:
+        return [str(error)]
+    return [error.message for error in Draft7Validator(schema, format_checker=Draft7Validator.FORMAT_CHECKER).iter_errors(content)]
 
 
 def command_lines(page):
@@ -33,26 +62,24 @@ def command_lines(page):
     return [line for block in blocks for line in block.splitlines() if line]
 
 
+@pytest.mark.parametrize("path", FORMS, ids=FORMS.get)
+def test_the_plugin_has_the_form_of_its_schemas_and_any_other_is_found(path):
+    text = path.read_text()
+    assert errors(path, text) == []
+    for old, new in BREAKS[FORMS[path]]:
+        assert old in text and errors(path, text.replace(old, new, 1)), new
+
+
 def test_the_manifests_name_what_is_there():
-    """Keys and forms: code.claude.com/docs, plugins reference and plugin marketplaces."""
-    market, plugin = read(ROOT / ".claude-plugin/marketplace.json"), read(PLUGIN / ".claude-plugin/plugin.json")
-    assert market.keys() <= {"name", "owner", "metadata", "plugins"} and market["owner"]["name"]
+    market, plugin = read(MARKET), read(PLUGIN / ".claude-plugin/plugin.json")
     [entry] = market["plugins"]
-    assert entry.keys() <= {"name", "source", "description", "version", "category", "keywords"}
     assert (ROOT / entry["source"]).resolve() == PLUGIN and entry["name"] == plugin["name"]
-    assert plugin.keys() <= {"name", "version", "description", "author", "homepage", "repository", "license", "keywords"}
-    assert all(NAME.fullmatch(name) for name in (market["name"], plugin["name"]))
     workspace = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]
     assert (plugin["version"], plugin["license"]) == (workspace["version"], workspace["license"])
+    skill = PLUGIN / "skills/migrate/SKILL.md"
+    assert front_matter(skill.read_text())["name"] == skill.parent.name
     [server] = read(PLUGIN / ".mcp.json")["mcpServers"].values()
     assert server == {"command": "hf2ms", "args": ["mcp"]}
-
-
-def test_the_skill_and_the_command_say_what_they_are_for():
-    skill = front_matter(PLUGIN / "skills/migrate/SKILL.md")
-    assert skill["name"] == "migrate" and 100 < len(skill["description"]) <= 1024
-    command = front_matter(PLUGIN / "commands/migrate.md")
-    assert command.keys() == {"description", "argument-hint"}
 
 
 def test_each_link_of_a_page_leads_to_a_page():
