@@ -50,6 +50,7 @@ PAUSES = (
     ("controller/src/engine/modal/", "poll_until_ended", "polls a call of Modal until it has ended"),
     ("controller/src/engine/remote/", "follow_logs", "follows the logs of Modal's containers until their run has ended"),
     ("controller/src/engine/docker/", "clear", "polls the daemon until containers are gone"),
+    ("controller/src/mcp/", "recorded", "asks for a run until it has a record"),
     ("controller/src/mirror/", "wait_for_pull", "polls GitLab until a pull has ended"),
     ("controller/src/mirror/watch.rs", "repeat", "runs a mirror at an interval"),
     ("controller/src/verbs/logs.rs", "of_files", "follows log files until their run has ended"),

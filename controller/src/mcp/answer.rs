@@ -85,8 +85,8 @@ impl Answer {
         self
     }
 
-    /// The report in the status of a run that has ended, behind that of all branches and tags where the run is the first of them. The
-    /// exit code is left out: it is that of the question.
+    /// The report in the status of a run that has ended. That of all branches and tags comes before it, where the run is the first of
+    /// them. The exit code is left out: it is that of the question.
     ///
     /// # Errors
     /// There is none yet.

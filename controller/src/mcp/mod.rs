@@ -22,6 +22,7 @@ use crate::ui::errors::{CliError, CliResult};
 use answer::{Answer, StepProgress};
 use arguments::{RunPart, ToolCall};
 pub use program::Program;
+use program::Started;
 use tools::{ENTRIES, Entry};
 
 /// A run that was started is answered about once its plan is made, or after so long.
@@ -148,17 +149,9 @@ impl Tools {
         let asked = || self.0.run(words, at_most, Answer::default(), listener);
         let (mut answer, started) = (asked().await?, self.0.started(run));
         if let Some(started) = started.filter(|_| answer.is_misuse()) {
-            if part == RunPart::Stop {
-                started.stop();
-            }
-            let began = Instant::now();
-            while part != RunPart::Stop
-                && answer.is_misuse()
-                && started.is_at_work()
-                && began.elapsed() < RECORDED_WITHIN
-            {
-                tokio::time::sleep(AGAIN_AFTER).await;
-                answer = asked().await?;
+            match part {
+                RunPart::Stop => started.stop(),
+                _ => answer = recorded(answer, &started, asked).await?,
             }
             if answer.is_misuse() {
                 if part == RunPart::Report && started.is_at_work() {
@@ -175,6 +168,23 @@ impl Tools {
             RunPart::Report => answer.report(),
         }
     }
+}
+
+/// The answer, asked for again until the run has a record, its process has ended, or nobody waits any more.
+async fn recorded<F>(
+    mut answer: Answer,
+    started: &Started,
+    asked: impl Fn() -> F,
+) -> Result<Answer, String>
+where
+    F: Future<Output = Result<Answer, String>>,
+{
+    let began = Instant::now();
+    while answer.is_misuse() && started.is_at_work() && began.elapsed() < RECORDED_WITHIN {
+        tokio::time::sleep(AGAIN_AFTER).await;
+        answer = asked().await?;
+    }
+    Ok(answer)
 }
 
 /// Tells the client how far a process is, if the client has asked for that.

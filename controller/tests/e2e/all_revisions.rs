@@ -112,35 +112,6 @@ fn a_person_is_told_of_each_repo_how_many_of_its_revisions_are_there() {
 }
 
 #[test]
-fn the_status_of_a_copy_of_all_tells_which_of_them_failed() {
-    let (world, dev) = two();
-    let lost =
-        json!({"route": "ms.commit", "kind": {"do": "status", "status": 500}, "path": dev[0]});
-    world.fault(&lost.to_string());
-    let copy = ["migrate", "alice/ra", "--all-revisions"];
-    assert_eq!(run(&world, &copy).code, 1);
-    let runs = run(&world, &["runs", "--ids"]).stdout;
-    let statuses = runs
-        .lines()
-        .map(|id| run(&world, &["status", id, "--json"]));
-    let told: Vec<Value> = statuses
-        .map(|ran| ran.event("status"))
-        .filter(|status| status["revisions"].is_object())
-        .collect();
-    assert_eq!(told.len(), 1, "{told:?}");
-    let (record, revisions) = (&told[0]["record"], &told[0]["revisions"]);
-    assert_eq!(
-        (&record["state"], &revisions["exit"]),
-        (&json!("done"), &json!(1))
-    );
-    let said = run(&world, &["status", record["id"].as_str().unwrap()]).stdout;
-    assert!(
-        said.contains("4 of 5 are whole") && said.contains("branch dev/x: "),
-        "{said}"
-    );
-}
-
-#[test]
 fn a_bad_repo_costs_only_itself_and_a_bad_revision_only_itself() {
     let (world, dev) = two();
     world.fault(

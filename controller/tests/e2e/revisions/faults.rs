@@ -2,6 +2,27 @@
 
 use super::*;
 
+/// The state of that run is its own.
+fn the_status_of_the_first_run_tells_of_all(world: &World) {
+    let runs = run(world, &["runs", "--ids"]).stdout;
+    let statuses = runs
+        .lines()
+        .map(|id| run(world, &["status", id, "--json"]).event("status"));
+    let of_all = |status: &Value| status["revisions"].is_object();
+    let told: Vec<Value> = statuses.filter(of_all).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let (record, revisions) = (&told[0]["record"], &told[0]["revisions"]);
+    assert_eq!(
+        (&record["state"], &revisions["exit"]),
+        (&json!("done"), &json!(1))
+    );
+    let said = run(world, &["status", record["id"].as_str().unwrap()]).stdout;
+    assert!(
+        said.contains("4 of 5 are whole") && said.contains("branch dev/x: "),
+        "{said}"
+    );
+}
+
 #[test]
 fn a_revision_that_fails_costs_only_itself_and_leaves_nothing_behind() {
     let world = with_history("hf", "main");
@@ -20,6 +41,7 @@ fn a_revision_that_fails_costs_only_itself_and_leaves_nothing_behind() {
         .filter(|row| row.ends_with(" failed"))
         .collect();
     assert_eq!(failed, ["branch dev/x failed"]);
+    the_status_of_the_first_run_tells_of_all(&world);
     assert_eq!(
         refs(&world, "ms"),
         (
