@@ -32,6 +32,8 @@ pub struct Refs {
     pub by_name: Vec<(RefKind, Revision)>,
     /// Refs that are neither: a hub's own conversions.
     pub others: usize,
+    /// The objects of annotated tags, which hold a message and who made it. Only Git tells them.
+    pub tag_objects: Vec<Ref>,
 }
 
 /// The kind of a ref.

@@ -114,6 +114,12 @@ impl Hub {
         true
     }
 
+    /// Puts a repo there, in place of one with its id.
+    pub fn insert(&self, repo: Repo) {
+        let key = (repo.kind, repo.id.clone());
+        self.repos.exclusive().insert(key, Arc::new(repo));
+    }
+
     /// The id of today of a repo that had this one once.
     pub fn moved_to(&self, kind: Kind, id: &str) -> Option<String> {
         let next = |id: &str| self.moved.shared().get(&(kind, id.to_owned())).cloned();

@@ -197,6 +197,26 @@ impl Repo {
         }
     }
 
+    /// Another repo at the same commits, which holds the same blobs.
+    pub fn mirrored(&self, id: &str) -> Self {
+        let state = self.state();
+        let copied = State {
+            visibility: state.visibility,
+            branches: state.branches.clone(),
+            tags: state.tags.clone(),
+            log: state.log.clone(),
+            stored: state.stored.clone(),
+            by_id: state.by_id.clone(),
+            ..State::default()
+        };
+        let repo = Self::new(self.kind, id, copied.visibility);
+        *repo.state() = copied;
+        Self {
+            first_id: self.first_id.clone(),
+            ..repo
+        }
+    }
+
     /// The owner, before the slash.
     pub fn owner(&self) -> &str {
         self.id.split('/').next().unwrap_or_default()

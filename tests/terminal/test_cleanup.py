@@ -1,9 +1,30 @@
 """What a person is asked before a source is deleted, and what happens at either side while that person thinks."""
 
+import sys
+
 import pytest
 from huggingface_hub import HfApi
 
+from programs import HF2MS
 from terminal.terminal import Terminal
+
+# Runs a program in the background of the terminal, where none of its parents is left: the system lets it write there, and refuses to drop
+# what was typed (termios(3), EIO).
+ORPHAN = """
+import os, sys
+ended, is_running = os.pipe()
+os.set_inheritable(is_running, True)
+if os.fork() == 0:
+    middle = os.getpid()
+    if os.fork() == 0:
+        os.setpgid(0, 0)
+        while os.getppid() == middle:
+            pass
+        os.execv("/bin/sh", ["sh", "-c", '"$@"; echo "code $?"', "sh", *sys.argv[1:]])
+    os._exit(0)
+os.close(is_running)
+os.read(ended, 1)
+"""
 
 
 def asked(id):
@@ -89,6 +110,17 @@ def test_what_was_typed_before_the_question_agrees_to_nothing(sandbox, tmp_path,
         terminal.type("\n")
         code, last = terminal.end()
     assert code == 130 and f"not confirmed: {id} is kept" in screen(last), screen(last)
+    assert is_there(sandbox, id)
+
+
+def test_a_console_that_can_not_drop_what_was_typed_asks_nobody_and_says_what_to_give(sandbox, tmp_path, copied):
+    id = copied("alice/cleanup-orphan")
+    command = ["cleanup", id, "--history-may-go", "--delete"]
+    with Terminal(sandbox, tmp_path, 200, "-c", ORPHAN, HF2MS, *command, program=sys.executable, HF_TOKEN=sandbox.hf_alice) as terminal:
+        terminal.type(id + "\n")
+        shown = screen(terminal.end()[1])
+    assert "code 2" in shown and "this console can't drop what was typed before a question" in shown, shown
+    assert "give --yes-delete 1" in shown and "is not what was typed" not in shown, shown
     assert is_there(sandbox, id)
 
 

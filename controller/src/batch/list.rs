@@ -6,13 +6,14 @@ use std::io::Read;
 use std::path::Path;
 
 use hf2ms_hub::path::escape;
-use hf2ms_hub::{Hub, Refused, RepoAt, RepoId, RepoKind, list_repos};
+use hf2ms_hub::{Hub, Refused, RepoAt, RepoId, RepoKind};
 use hf2ms_worker::repo_ref::{DestinationRef, HubSites, RepoRef};
 
 use crate::args::revisions::RevisionScope;
 use crate::args::route::{Route, RouteArgs};
 use crate::revisions::survey::check_names_no_revision;
 use crate::settings::Settings;
+use crate::settings::account::{owned_repos, owns_nothing};
 use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
@@ -196,10 +197,8 @@ pub async fn of_owner(
     for kind in &kinds {
         let at = any.source_at(settings, *kind, any.asked());
         let explained = |error| hub_error(&error, &at, settings, AccessMode::Read);
-        let side = settings.source(&at).map_err(explained)?;
-        let owned = list_repos(&side, settings.http())
-            .await
-            .map_err(explained)?;
+        let owned = owned_repos(&at, AccessMode::Read, settings).await;
+        let owned = owned.map_err(explained)?;
         named.extend(
             owned
                 .repos
@@ -209,15 +208,7 @@ pub async fn of_owner(
         refused.extend(owned.refused);
     }
     if named.is_empty() && refused.is_empty() {
-        let (hub, kinds) = (
-            any.source_at(settings, kinds[0], any.asked()).hub,
-            kinds.iter().map(|kind| format!("{kind}s")),
-        );
-        let kinds = kinds.collect::<Vec<_>>().join(" or ");
-        return Err(CliError::refused(format!(
-            "{} has no {kinds} on {hub} that the token may see: check the name",
-            escape(owner)
-        )));
+        return Err(owns_nothing(&escape(owner), &kinds, any.from()));
     }
     Ok((named, refused))
 }

@@ -60,17 +60,19 @@ impl Consents {
             Some(agreed) => Err(CliError::usage(format!(
                 "--yes-delete {agreed} agrees to {agreed}, and {repos} would go: nothing was removed; check the table, and give the number that it says"
             ))),
-            None if can_ask(screen) => Ok(Self(Means::Typed)),
-            None => Err(CliError::usage(format!(
-                "nobody can be asked here, and {repos} would go: nothing was removed; check the table, and give --yes-delete {removals}"
-            ))),
+            None => match unaskable(screen) {
+                None => Ok(Self(Means::Typed)),
+                Some(why) => Err(CliError::usage(format!(
+                    "{why}, and {repos} would go: nothing was removed; check the table, and give --yes-delete {removals}"
+                ))),
+            },
         }
     }
 
     /// The consent to remove this source.
     ///
     /// # Errors
-    /// The person has typed anything but the id of the repo: exit code 130.
+    /// The person has typed anything but the id of the repo, or could not be asked: exit code 130.
     pub async fn to<'a>(
         &self,
         whole: &'a WholeCopy,
@@ -79,13 +81,18 @@ impl Consents {
     ) -> CliResult<AgreedRemoval<'a>> {
         if matches!(self.0, Means::Typed) {
             let ask = || screen.ask(question(whole, &removal));
-            let typed = input::fresh_line(ask).await.unwrap_or_default();
+            let typed = input::fresh_line(ask).await;
             let id = &whole.source().at.id;
-            if !is_same(&typed, id.as_str()) {
+            let why = match typed {
+                Some(typed) if is_same(&typed, id.as_str()) => None,
+                Some(_) => Some("its id is not what was typed"),
+                None => Some("nobody could be asked"),
+            };
+            if let Some(why) = why {
                 return Err(CliError::new(
                     Exit::Interrupted,
                     format!(
-                        "not confirmed: {id} is kept, since its id is not what was typed; run the same command again to be asked anew"
+                        "not confirmed: {id} is kept, since {why}; run the same command again to be asked anew"
                     ),
                 ));
             }
@@ -99,8 +106,16 @@ fn is_same(typed: &str, id: &str) -> bool {
     typed.trim_end_matches(['\n', '\r']) == id
 }
 
-fn can_ask(screen: &Screen) -> bool {
-    input::has_terminal() && matches!(screen.mode(), Mode::Bars | Mode::Lines)
+/// Why no person can be asked; `None` where one can.
+fn unaskable(screen: &Screen) -> Option<&'static str> {
+    let is_for_people = matches!(screen.mode(), Mode::Bars | Mode::Lines);
+    match input::has_terminal() && is_for_people {
+        false => Some("nobody can be asked here"),
+        true if input::can_drop_typed() => None,
+        true => Some(
+            "this console can't drop what was typed before a question, so that nobody is asked",
+        ),
+    }
 }
 
 /// All that a person has to know before the id is typed.

@@ -1,35 +1,35 @@
-//! A source and its copy, examined: every branch and tag is verified now, and what the copy lacks is counted. Nothing is written to a hub.
+//! A source and its copy, examined: both are found ([`find`]), every branch and tag is verified now ([`verify`]), and what the copy lacks is
+//! counted. Nothing is written to a hub.
 
+mod find;
+mod verify;
 mod whole;
 
 use std::sync::Arc;
 
-use hf2ms_hub::{Kind, Ref, RefKind, Refs, RepoAdmin, RepoAt, RepoKind, Revision, open_admin};
-use hf2ms_worker::pipeline::source::{PinnedSource, SourceError, describe};
-use hf2ms_worker::protocol::{PlanSummary, SampleSize, Transport};
+use hf2ms_hub::{RefKind, RepoAdmin, RepoAt, open_admin};
+use hf2ms_worker::pipeline::source::PinnedSource;
+use hf2ms_worker::protocol::PlanSummary;
 
+use self::find::check_apart;
 pub use self::whole::WholeCopy;
-use super::copy_repo::{self, CopyReaders};
+use super::compared::Compared;
+use super::copy_repo::CopyReaders;
 use super::doubt::{Checked, Doubt};
 use super::losses;
-use super::options::{CleanupOptions, HistoryPolicy, RemovalRequest};
+use super::options::{CleanupOptions, HistoryPolicy};
 use super::row::{CleanupEntry, CleanupRow};
-use super::source_refs::{SourceRefs, check_count, missing, source_repo};
-use super::verified::VerifiedRevision;
+use super::source_refs::{SourceRefs, source_repo};
 use crate::args::workers::EngineKind;
-use crate::copy::inspect::{DestinationRepo, SourceRepo};
-use crate::copy::plan::{FoundSides, Purpose, find};
-use crate::copy::verify::check_exists;
-use crate::copy::verify::options::VerifyOptions;
+use crate::copy::inspect::SourceRepo;
 use crate::revisions::verify::RevisionPairs;
 use crate::runs::removal::Losses;
-use crate::runs::{NewRun, RunDir, RunRecord, RunVerb, State};
+use crate::runs::{NewRun, RunDir, RunVerb, State};
 use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::settings::refused_write::RefusedWrite;
 use crate::ui::errors::CliResult;
 use crate::ui::screen::Screen;
-use hf2ms_worker::revisions::targets::{DefaultBranches, RefMapping, RevisionTargets};
 
 /// A repo that was examined: its row, the run that holds its locks if it may be removed, and the copy if that is whole.
 pub struct ExaminedRepo {
@@ -137,18 +137,14 @@ impl Examiner<'_> {
             run.extent(files, bytes)?;
         }
         let admin = admin_of(&source.at, settings)?;
-        let losses = losses::of(&source, &refs, &readers, admin.as_deref(), settings);
-        let losses = stop.unless(losses).await?;
-        if self.loses() {
-            examined.row.loses(&losses);
-        }
-        let Some(admin) = admin else {
-            if self.options.request.is_some() {
-                examined.row.by_hand();
-            }
-            return Err(by_hand(&source.at));
+        let compared = Compared {
+            source: &source,
+            refs: &refs,
+            copy: &destination.at,
+            readers: &readers,
+            revisions: &revisions,
         };
-        self.check_history(&losses)?;
+        let (losses, admin) = self.losses(&compared, admin, &mut examined.row).await?;
         let account = stop.unless(self.check_permission(&source.at)).await?;
         Ok(WholeCopy {
             source,
@@ -163,18 +159,26 @@ impl Examiner<'_> {
         })
     }
 
-    /// Every file is compared by its digest, and at least both ends of each content are read at the copy: a listing names also what is lost.
-    fn verify_options(&self) -> VerifyOptions<'_> {
-        let CleanupOptions {
-            settings,
-            runs,
-            stop,
-            level,
-            ..
-        } = *self.options;
-        let mut options = VerifyOptions::new(settings, runs, stop, level);
-        options.sample.size = SampleSize::ALL;
-        options
+    /// What is lost with the source, which has to be agreed to, and what removes it.
+    async fn losses(
+        &self,
+        compared: &Compared<'_>,
+        admin: Option<Arc<dyn RepoAdmin>>,
+        row: &mut CleanupRow,
+    ) -> Checked<(Losses, Arc<dyn RepoAdmin>)> {
+        let losses = losses::of(compared, admin.as_deref(), self.options, self.screen);
+        let losses = self.options.stop.unless(losses).await?;
+        if self.options.loses() {
+            row.loses(&losses);
+        }
+        let Some(admin) = admin else {
+            if self.options.request.is_some() {
+                row.by_hand();
+            }
+            return Err(by_hand(&compared.source.at));
+        };
+        self.check_history(&losses)?;
+        Ok((losses, admin))
     }
 
     /// A copy of another owner may go any day: it counts where that owner was named.
@@ -188,83 +192,6 @@ impl Examiner<'_> {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Both sides, at their main branches.
-    async fn find(&self) -> Checked<(SourceRepo, DestinationRepo)> {
-        let (route, settings) = (&self.entry.route, self.options.settings);
-        let candidates = route.kinds().iter();
-        let candidates = candidates.map(|kind| route.source_at(settings, *kind, route.asked()));
-        let found = PinnedSource::find(candidates, Transport::Auto, settings).await;
-        match found {
-            Err(SourceError::Hub(at, error)) if error.kind() == Kind::NotFound => {
-                for kind in route.kinds() {
-                    let at = route.source_at(settings, *kind, &at.revision);
-                    match missing(&error, &at, settings).await {
-                        Doubt::Gone => (),
-                        doubt => return Err(doubt),
-                    }
-                }
-                return Err(self.absent(&at));
-            }
-            Ok(found) => {
-                check_not_renamed(&found)?;
-                self.check_one_kind(&found.at).await?;
-            }
-            // The next look says it for a person.
-            Err(_) => (),
-        }
-        match find(route, Purpose::Read, settings).await? {
-            FoundSides::Skip(_) => Err(is_space()),
-            FoundSides::Both(both) if both.0.repo.at.kind == RepoKind::Space => Err(is_space()),
-            FoundSides::Both(both) => {
-                check_exists(&both.1)?;
-                Ok(*both)
-            }
-        }
-    }
-
-    /// A repo that is not found: a run of this machine has removed it, or its id is wrong, or it is not to be seen.
-    fn absent(&self, at: &RepoAt) -> Doubt {
-        let all = self.options.runs.list().into_iter();
-        let is_of = |run: &RunRecord| {
-            let (one, other) = (&run.source, at);
-            (one.hub, &one.endpoint, &one.id) == (other.hub, &other.endpoint, &other.id)
-        };
-        let mut removed = all
-            .filter(|run| run.verb == RunVerb::Cleanup && run.state == State::Done && is_of(run));
-        match removed.next() {
-            Some(_) => Doubt::Gone,
-            None => Doubt::Absent,
-        }
-    }
-
-    /// Refuses an id that is a repo of several kinds, where none was named: another one than was found may be meant.
-    async fn check_one_kind(&self, found: &RepoAt) -> Checked<()> {
-        let (kinds, settings) = (self.entry.route.kinds(), self.options.settings);
-        if kinds.len() < RepoKind::ALL.len() {
-            return Ok(());
-        }
-        for kind in kinds.iter().filter(|kind| **kind != found.kind) {
-            let at = RepoAt {
-                kind: *kind,
-                revision: Revision::main_of(found.hub),
-                ..found.clone()
-            };
-            match describe(&at, Transport::Auto, settings).await {
-                Err(error) if error.kind() == Kind::NotFound => (),
-                Err(error) => {
-                    return Err(hub_error(&error, &at, settings, AccessMode::Read).into());
-                }
-                Ok(_) => {
-                    let (first, id) = (found.kind, &at.id);
-                    return Err(Doubt::because(format!(
-                        "{id} is a {first} and a {kind}: name one of them, as {kind}s/{id}"
-                    )));
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Begins the run that holds the locks of both sides; none where nothing is removed.
@@ -283,79 +210,9 @@ impl Examiner<'_> {
         Ok(Some(run))
     }
 
-    /// Verifies every branch and tag. One that stands at the same commits as another on both sides is as that one.
-    async fn verify(
-        &self,
-        pairs: &RevisionPairs<'_>,
-        refs: &SourceRefs,
-    ) -> Checked<Vec<VerifiedRevision>> {
-        let (at, copy) = (&pairs.source.repo.at, &pairs.destination.at);
-        let there = copy_repo::refs(copy, self.options.settings).await?;
-        let defaults = DefaultBranches::of(at.hub, copy.hub);
-        let targets = RevisionTargets::of(refs.refs(), &there, &defaults);
-        if let Some(refused) = targets.refused.first() {
-            let (path, reason) = (&refused.path, &refused.reason);
-            return Err(Doubt::because(format!(
-                "{path} can't be compared: {reason}"
-            )));
-        }
-        if targets.left_over > 0 {
-            return Err(Doubt::because(
-                "it has temporary branches of a copy that was cut off: delete them first",
-            ));
-        }
-        let all = targets.targets.iter().flat_map(|target| {
-            let commit = &target.commit;
-            target.refs().map(move |named| (named, commit))
-        });
-        check_names(&there)?;
-        let mut verified: Vec<VerifiedRevision> = Vec::new();
-        for (named, commit) in all {
-            let Some(stands) = there.find(named.kind, &named.destination) else {
-                let (kind, name) = (named.kind.name(), &named.destination);
-                return Err(Doubt::because(format!("the copy has no {kind} {name}")));
-            };
-            let same = verified.iter().find(|one| one.is_of(commit, stands));
-            let one = match same {
-                Some(same) => same.renamed(named),
-                None => self.verify_one(pairs, named, commit).await?,
-            };
-            if stands.is_commit() && !one.is_of(commit, stands) {
-                let (kind, name) = (named.kind.name(), &named.destination);
-                return Err(Doubt::because(format!(
-                    "the copy's {kind} {name} was compared at another commit than {stands}"
-                )));
-            }
-            verified.push(one);
-        }
-        Ok(verified)
-    }
-
-    async fn verify_one(
-        &self,
-        pairs: &RevisionPairs<'_>,
-        named: &RefMapping,
-        commit: &Revision,
-    ) -> Checked<VerifiedRevision> {
-        let name = format!("{} {}", named.kind.name(), named.source);
-        let screen = self.screen.of_revision(&name);
-        let verified = pairs.verify(named, commit, &screen).await?;
-        let one = VerifiedRevision::of(named, commit, &verified).map_err(Doubt::because)?;
-        let at = RepoAt {
-            revision: commit.clone(),
-            ..pairs.source.repo.at.clone()
-        };
-        let files = one.record().files.len() as u64;
-        // Where no token removes anything, the table is all that comes of it.
-        if at.hub.profile().abilities.deletes_repos {
-            check_count(&at, verified.source_count, files)?;
-        }
-        Ok(one)
-    }
-
     /// Refuses to lose a history that no copy is known to hold.
     fn check_history(&self, losses: &Losses) -> Checked<()> {
-        if !self.loses() || self.options.history == HistoryPolicy::MayGo {
+        if !self.options.loses() || self.options.history == HistoryPolicy::MayGo {
             return Ok(());
         }
         match losses.unheld() {
@@ -364,12 +221,6 @@ impl Examiner<'_> {
                 "{unheld} would be lost: --history-may-go agrees to that"
             ))),
         }
-    }
-
-    /// Whether what the copy lacks is lost; a table tells it, too.
-    fn loses(&self) -> bool {
-        let request = self.options.request.as_ref();
-        request.is_none_or(RemovalRequest::loses)
     }
 
     /// Refuses a token that is known to write nothing there, before anyone is asked to agree. The account's name, if it is told.
@@ -406,44 +257,6 @@ fn check_pinned(source: &PinnedSource, refs: &SourceRefs) -> Checked<()> {
             source.asked
         ))),
     }
-}
-
-/// Refuses a copy of which a name is a branch and a tag: what is read by that name may be either.
-fn check_names(there: &Refs) -> Checked<()> {
-    let is_branch = |tag: &&Ref| there.branches.iter().any(|branch| branch.name == tag.name);
-    match there.tags.iter().find(is_branch) {
-        None => Ok(()),
-        Some(tag) => Err(Doubt::because(format!(
-            "the copy has a branch and a tag of the name {}",
-            tag.name
-        ))),
-    }
-}
-
-/// Refuses a pair that may be one repo: of one hub, with the same id. An address of a mirror site shows the repos of its hub.
-fn check_apart(source: &RepoAt, copy: &RepoAt) -> Checked<()> {
-    let is_same_id = source.id.as_str().eq_ignore_ascii_case(copy.id.as_str());
-    match source.hub == copy.hub && is_same_id {
-        true => Err(Doubt::because(format!(
-            "its copy has the same id on {}, and may be the same repo seen at another address",
-            copy.hub
-        ))),
-        false => Ok(()),
-    }
-}
-
-fn check_not_renamed(found: &PinnedSource) -> Checked<()> {
-    match &found.info.renamed {
-        None => Ok(()),
-        Some(renamed) => Err(Doubt::because(format!(
-            "it is called {renamed} on {} now: name that one",
-            found.at.hub
-        ))),
-    }
-}
-
-fn is_space() -> Doubt {
-    Doubt::because("it is a Space: what it runs, its secrets and its variables are not compared")
 }
 
 /// The doubt about a repo that its hub lets nobody remove by a token: where a person does.

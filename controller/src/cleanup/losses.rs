@@ -1,28 +1,28 @@
-//! What a source has that its copy lacks: earlier commits, discussions, pull requests, likes, and readers. What is not told stays not told.
+//! What a source has that its copy lacks: earlier commits, messages of tags, discussions, pull requests, likes, and readers. What is not told stays not told.
 
-use std::collections::BTreeSet;
+use hf2ms_hub::{Community, Gate, RepoAdmin, Visibility, refs_by_git};
 
-use hf2ms_hub::{Community, Gate, RepoAdmin, Revision, Visibility, open_ref_store};
-use hf2ms_worker::pipeline::source::PinnedSource;
-
+use super::compared::Compared;
 use super::copy_repo::CopyReaders;
 use super::doubt::Checked;
-use super::source_refs::SourceRefs;
-use crate::runs::removal::{HistoryLoss, Losses};
+use super::history;
+use super::options::CleanupOptions;
+use crate::runs::removal::Losses;
 use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
+use crate::ui::screen::Screen;
 
 /// Counts what the copy lacks. A hub without `admin` tells of commits and readers only.
 ///
 /// # Errors
 /// A question fails for now. One that a hub answers to nobody leaves its answer not told.
 pub async fn of(
-    source: &PinnedSource,
-    refs: &SourceRefs,
-    readers: &CopyReaders,
+    compared: &Compared<'_>,
     admin: Option<&dyn RepoAdmin>,
-    settings: &Settings,
+    options: &CleanupOptions<'_>,
+    screen: &Screen,
 ) -> Checked<Losses> {
+    let (source, settings) = (compared.source, options.settings);
     // What the hub tells nobody is not told; a question that fails for now is asked again another time.
     let community = match admin {
         None => Community::default(),
@@ -31,42 +31,33 @@ pub async fn of(
             told.map_err(|error| hub_error(&error, &source.at, settings, AccessMode::Read))?
         }
     };
+    let (history, history_doubt) = history::of(compared, options, screen).await?;
     Ok(Losses {
-        history: history(source, refs, settings).await?,
+        history,
+        history_doubt,
+        tag_messages: tag_messages(compared, settings).await,
         discussions: community.discussions,
         pull_requests: community.pull_requests,
         likes: community.likes,
-        conversions: refs.refs().others as u64,
-        access: access(source.info.visibility, source.info.gate, readers),
+        conversions: compared.refs.refs().others as u64,
+        access: access(source.info.visibility, source.info.gate, compared.readers),
     })
 }
 
-/// Equal commits prove nothing of the large files of earlier ones: only where each branch and tag has a single commit, the copy has all.
-async fn history(
-    source: &PinnedSource,
-    refs: &SourceRefs,
-    settings: &Settings,
-) -> Checked<HistoryLoss> {
-    let failed = |error| hub_error(&error, &source.at, settings, AccessMode::Read);
-    let side = settings.source(&source.at).map_err(failed)?;
-    let store = open_ref_store(&side, settings.http()).map_err(failed)?;
-    let all = refs.refs().branches.iter().chain(&refs.refs().tags);
-    let commits: BTreeSet<&str> = all.map(|one| one.commit.as_str()).collect();
-    let mut earlier = 0;
-    for commit in commits {
-        let Ok(revision) = commit.parse::<Revision>() else {
-            return Ok(HistoryLoss::NotTold);
-        };
-        match store.commit_count(&revision).await {
-            Ok(Some(count @ 1..)) => earlier = earlier.max(count - 1),
-            Ok(_) => return Ok(HistoryLoss::NotTold),
-            Err(error) => return Err(failed(error).into()),
-        }
+/// Annotated tags whose objects the copy is not known to have: each holds a message and the name of who made it.
+async fn tag_messages(compared: &Compared<'_>, settings: &Settings) -> u64 {
+    let annotated = &compared.refs.refs().tag_objects;
+    if annotated.is_empty() {
+        return 0;
     }
-    Ok(match earlier {
-        0 => HistoryLoss::None,
-        earlier => HistoryLoss::Commits { earlier },
-    })
+    // A tag of the copy that can't be asked for is taken for one without a message.
+    let there = match settings.destination(compared.copy) {
+        Ok(side) => refs_by_git(&side, settings.http()).await.ok(),
+        Err(_) => None,
+    };
+    let there = there.unwrap_or_default().tag_objects;
+    let lost = annotated.iter().filter(|tag| !there.contains(tag));
+    lost.count() as u64
 }
 
 /// What readers of the source lose.

@@ -2,15 +2,17 @@
 //!
 //! [`examine`] verifies every branch and tag of a source now, and is the only one that makes a [`examine::WholeCopy`]. [`consent`] has its
 //! removal agreed to. [`permit`] looks once more, directly before the hub is asked, and only that look makes a [`permit::RemovalPermit`].
-//! [`source_refs`] and [`copy_repo`] are what is looked at, [`verified`] is one branch or tag, [`losses`] what the copy lacks. [`cut_off`]
+//! [`source_refs`] and [`copy_repo`] are what is looked at, [`verified`] is one branch or tag, [`compared`] both sides, [`losses`] what the copy lacks, [`history`] its commits. [`cut_off`]
 //! looks at removals that a kill has interrupted. [`row`] and [`summary`] are the result, [`follow_up`] is a cleanup behind copies.
 
+mod compared;
 pub mod consent;
 pub mod copy_repo;
 mod cut_off;
 mod doubt;
 pub mod examine;
 pub mod follow_up;
+mod history;
 mod losses;
 pub mod options;
 pub mod permit;
@@ -204,7 +206,10 @@ impl Removing<'_> {
                 return Ok(Next::Stop);
             }
         };
-        let permit = match stop.unless(last_look(agreed, &run, self.options)).await {
+        let permit = match stop
+            .unless(last_look(agreed, &run, self.options, screen))
+            .await
+        {
             Ok(permit) => permit,
             Err(Doubt::Ends(failure)) => return run.fail(&failure, screen).and(Err(failure)),
             Err(Doubt::Gone | Doubt::Absent) => {

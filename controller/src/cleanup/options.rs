@@ -38,6 +38,13 @@ pub struct CleanupOptions<'a> {
     pub most: u64,
 }
 
+impl CleanupOptions<'_> {
+    /// Whether what the copy lacks is lost; a table tells it, too.
+    pub fn loses(&self) -> bool {
+        self.request.as_ref().is_none_or(RemovalRequest::loses)
+    }
+}
+
 /// What happens to a source whose history the copy does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HistoryPolicy {

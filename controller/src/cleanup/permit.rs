@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use hf2ms_hub::{Error, Kind, RepoAdmin, RepoAt, Revision, Visibility};
 
+use super::compared::Compared;
 use super::consent::AgreedRemoval;
 use super::copy_repo::{self, CopyReaders};
 use super::doubt::{Checked, Doubt};
 use super::examine::WholeCopy;
 use super::losses;
-use super::options::{CleanupOptions, RemovalRequest};
+use super::options::CleanupOptions;
 use super::source_refs::{SourceRefs, check_files, source_repo};
 use super::verified::VerifiedRevision;
 use crate::runs::removal::{RECORD, Removal, RemovalRecord};
@@ -42,6 +43,7 @@ pub async fn last_look(
     agreed: AgreedRemoval<'_>,
     run: &RunDir,
     options: &CleanupOptions<'_>,
+    screen: &Screen,
 ) -> Checked<RemovalPermit> {
     let (whole, settings) = (agreed.whole(), options.settings);
     let record = whole.record(agreed.removal());
@@ -49,7 +51,7 @@ pub async fn last_look(
     run.write(RECORD, &record)?;
     options.runs.check_unused(&record.source, &record.copy)?;
     check_files_of_all(whole, settings).await?;
-    check_losses(whole, options).await?;
+    check_losses(whole, options, screen).await?;
     check_readers(whole, settings).await?;
     for revision in whole.revisions() {
         check_untold_head(revision, whole.copy(), settings).await?;
@@ -88,20 +90,23 @@ async fn check_files_of_all(whole: &WholeCopy, settings: &Settings) -> Checked<(
 }
 
 /// What is lost with the source may have grown while somebody was asked.
-async fn check_losses(whole: &WholeCopy, options: &CleanupOptions<'_>) -> Checked<()> {
-    let loses = options.request.as_ref().is_some_and(RemovalRequest::loses);
-    if !loses {
+async fn check_losses(
+    whole: &WholeCopy,
+    options: &CleanupOptions<'_>,
+    screen: &Screen,
+) -> Checked<()> {
+    if !options.loses() {
         return Ok(());
     }
-    let (admin, readers) = (Some(whole.admin().as_ref()), whole.readers());
-    let now = losses::of(
-        whole.source(),
-        whole.refs(),
-        readers,
-        admin,
-        options.settings,
-    );
-    let now = now.await?;
+    let compared = Compared {
+        source: whole.source(),
+        refs: whole.refs(),
+        copy: whole.copy(),
+        readers: whole.readers(),
+        revisions: whole.revisions(),
+    };
+    let admin = Some(whole.admin().as_ref());
+    let now = losses::of(&compared, admin, options, screen).await?;
     match now.exceeds(whole.losses()) {
         false => Ok(()),
         true => Err(Doubt::because(format!(

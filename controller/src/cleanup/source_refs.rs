@@ -34,9 +34,13 @@ impl SourceRefs {
         let by_git = refs_by_git(&side, settings.http());
         match tokio::try_join!(store.refs(), by_git) {
             Ok((refs, by_git)) => {
-                let refs = Self::checked(refs)?;
-                match refs.change(&Self::checked(by_git)?) {
-                    None => Ok(refs),
+                let mut refs = Self::checked(refs)?;
+                let by_git = Self::checked(by_git)?;
+                match refs.change(&by_git) {
+                    None => {
+                        refs.0.tag_objects = by_git.0.tag_objects;
+                        Ok(refs)
+                    }
                     Some(change) => Err(Doubt::because(format!(
                         "Git and the hub's API tell different refs: {change}"
                     ))),

@@ -80,6 +80,11 @@ impl VerifiedRevision {
         self.0.commit == *commit && stands.is_commit() && at_copy == Some(stands)
     }
 
+    /// Whether the copy stands at the same commit, which names the same history.
+    pub fn is_same_commit(&self) -> bool {
+        self.0.copy_head.as_ref() == Some(&self.0.commit)
+    }
+
     /// Branch or tag.
     pub fn kind(&self) -> RefKind {
         match self.0.kind == RefKind::Tag.name() {

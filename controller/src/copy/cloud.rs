@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::binaries::{WORKER, find};
 use crate::copy::outcome::RunResult;
+use crate::copy::sync_state::{StandsAt, save_proof};
 use crate::engine::job;
 use crate::engine::local::Local;
 use crate::engine::modal::{Finalized, Function, RESULTS_KEPT};
@@ -162,6 +163,10 @@ pub async fn attach(
         }
         Err(failure) => Err(failure),
     };
+    if done.is_ok() {
+        let (run, verified) = ((&plan, &attachment.run), work.verification.as_ref());
+        save_proof(run, verified, StandsAt::Asked, settings, runs).await?;
+    }
     let state = State::of(&done);
     let Attachment {
         containers,

@@ -17,7 +17,7 @@ use crate::copy::inspect::DestinationRepo;
 use crate::copy::options::CopyOptions;
 use crate::copy::outcome::{RunResult, verification_of_listing};
 use crate::copy::request::CopyRequest;
-use crate::copy::sync_state::SyncState;
+use crate::copy::sync_state::ProofTerms;
 use crate::engine::Engine;
 use crate::engine::chunk_results::ChunkResults;
 use crate::engine::job::{Ended, SingleJob, WorkerCommand};
@@ -120,6 +120,10 @@ impl CopyRun<'_> {
             false => request,
         };
         request.save(&self.dir)?;
+        let is_remote = matches!(self.runner, Some(Runner::Remote(..)));
+        if is_remote && !self.is_of_untold_part() {
+            self.proof_terms().save(&self.dir)?;
+        }
         self.dir.note(&JournalEntry::Planned(self.plan.summary()))
     }
 
@@ -151,7 +155,7 @@ impl CopyRun<'_> {
         result.visibility = found.map(|found| found.visibility).or(created);
         // What a plan from a file left out is not known: a part proves nothing of the whole.
         if let Some(head) = head.filter(|_| !self.is_of_untold_part()) {
-            self.sync_state(head).save(&self.dir)?;
+            self.proof_terms().state(&self.plan, head).save(&self.dir)?;
         }
         if let Err(failure) = done {
             self.dir.because(&failure.to_string(), self.screen);
@@ -194,16 +198,8 @@ impl CopyRun<'_> {
         head.filter(|head| verified == Some(head))
     }
 
-    fn sync_state(&self, head: Revision) -> SyncState {
-        SyncState::new(
-            &self.plan.source,
-            &self.plan.destination,
-            head,
-            self.destination.filter(),
-            self.options.max_delete(),
-        )
-        .with_card(self.plan.card)
-        .with_large(self.plan.large)
+    fn proof_terms(&self) -> ProofTerms {
+        ProofTerms::new(self.destination.filter(), self.options.max_delete())
     }
 
     /// Creates the destination if it is absent, and brings the plan up to date with what its hub put there.

@@ -4,9 +4,10 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use hf2ms_hub::{RepoAt, Revision};
+use hf2ms_hub::{RepoAt, Revision, open_destination};
 use hf2ms_worker::pipeline::planning::Trust;
-use hf2ms_worker::plan::{CardPolicy, LargeFiles, MaxDelete};
+use hf2ms_worker::plan::{CardPolicy, LargeFiles, MaxDelete, Plan};
+use hf2ms_worker::protocol::Verification;
 use serde::{Deserialize, Serialize};
 
 use crate::args::filter::{Filter, FilterKey};
@@ -14,9 +15,11 @@ use crate::args::workers::EngineKind;
 use crate::copy::inspect::DestinationRepo;
 use crate::runs::report::{Report, Tally};
 use crate::runs::{JournalEntry, NewRun, RunDir, RunRecord, RunVerb, Runs, State};
+use crate::settings::Settings;
 use crate::ui::errors::CliResult;
 
 const FILE: &str = "proof.json";
+const TERMS: &str = "proof-terms.json";
 
 /// The verified commits of both sides, and which files were compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,11 +79,6 @@ impl SyncState {
         Self { card, ..self }
     }
 
-    /// The same state with what the source has in LFS.
-    pub fn with_large(self, large: Option<LargeFiles>) -> Self {
-        Self { large, ..self }
-    }
-
     /// The report of the newest run that verified this state, on this branch or another one at the same commit.
     pub fn find(&self, runs: &Runs) -> Option<Report> {
         SyncStates::of(runs, &self.destination).find(self, runs)
@@ -105,6 +103,85 @@ impl SyncState {
             Ok(())
         }
     }
+}
+
+/// What the proof of a run in the cloud says besides both commits and its plan: whoever waits for the run does not know its command.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProofTerms {
+    filter: FilterKey,
+    extra: ExtraFiles,
+}
+
+impl ProofTerms {
+    /// Those of a command that copies these files.
+    pub fn new(filter: &Filter, prune: Option<MaxDelete>) -> Self {
+        Self {
+            filter: filter.key().clone(),
+            extra: prune.into(),
+        }
+    }
+
+    /// Writes them into the run's folder.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn save(&self, run: &RunDir) -> CliResult<()> {
+        run.write(TERMS, self)
+    }
+
+    /// The state that a verification of this plan proves.
+    pub fn state(self, plan: &Plan, head: Revision) -> SyncState {
+        SyncState {
+            source: plan.source.clone(),
+            destination: plan.destination.clone(),
+            head,
+            filter: self.filter,
+            extra: self.extra,
+            card: plan.card,
+            large: plan.large,
+        }
+    }
+}
+
+/// Where the destination of a run in the cloud stands, for whoever waits for it.
+pub enum StandsAt {
+    /// Its hub is asked.
+    Asked,
+    /// At this commit, which changes no more.
+    Commit(Revision),
+}
+
+/// Saves what a run in the cloud has verified, if its destination still stands there. A run of an older version, and one of a part of the
+/// files that nothing names, prove nothing.
+///
+/// # Errors
+/// The disk's.
+pub async fn save_proof(
+    (plan, run): (&Plan, &RunDir),
+    verified: Option<&Verification>,
+    stands: StandsAt,
+    settings: &Settings,
+    runs: &Runs,
+) -> CliResult<()> {
+    let verified = verified.and_then(|found| found.head.clone());
+    let terms: Option<ProofTerms> = runs.read(run.id(), TERMS);
+    let (Some(verified), Some(terms)) = (verified, terms) else {
+        return Ok(());
+    };
+    let stands = match stands {
+        StandsAt::Commit(commit) => Some(commit),
+        StandsAt::Asked => head_now(&plan.destination, settings).await,
+    };
+    match stands == Some(verified.clone()) {
+        true => terms.state(plan, verified).save(run),
+        false => Ok(()),
+    }
+}
+
+async fn head_now(at: &RepoAt, settings: &Settings) -> Option<Revision> {
+    let side = settings.destination(at).ok()?;
+    let hub = open_destination(&side, settings.http()).ok()?;
+    hub.head().await.ok().flatten()
 }
 
 /// A commit of the source and one of the destination that a run has compared and found equal, file by file.

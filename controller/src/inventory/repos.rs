@@ -7,15 +7,15 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use hf2ms_hub::path::escape;
 use hf2ms_hub::{
     Error, Hub, Kind, OwnedRepo, OwnerRepos, Refused, RepoAt, RepoId, RepoKind, Revision,
-    list_repos,
 };
 use hf2ms_worker::protocol::Exit;
 use hf2ms_worker::repo_ref::{DestinationRef, HubSites, RepoRef, direction};
 
 use crate::args::route::hub;
 use crate::batch::list;
+use crate::settings::Settings;
+use crate::settings::account::{self, owned_repos, owns_nothing};
 use crate::settings::hub_errors::{AccessMode, hub_error};
-use crate::settings::{Settings, account};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::nouns::few;
 
@@ -219,13 +219,7 @@ impl Owner {
             }
         }
         if all.entries.len() + refused == before {
-            let kinds: Vec<String> = kinds.iter().map(|kind| format!("{kind}s")).collect();
-            return Err(CliError::refused(format!(
-                "{} has no {} on {} that the token may see: check the name",
-                self.name,
-                kinds.join(" or "),
-                self.hub
-            )));
+            return Err(owns_nothing(&self.name, kinds, self.hub));
         }
         Ok(())
     }
@@ -242,12 +236,8 @@ fn any_of(hub: Hub, kind: RepoKind, owner: &str, endpoint: &str) -> CliResult<Re
 
 /// What the owner of `at` has of its kind. A site that lists no apps, or knows no such owner of copies, ends nothing.
 async fn listed(at: &RepoAt, mode: AccessMode, settings: &Settings) -> CliResult<Listed> {
-    let side = match mode {
-        AccessMode::Read => settings.source(at),
-        AccessMode::Write => settings.destination(at),
-    };
     let explained = |error: Error| hub_error(&error, at, settings, mode);
-    match list_repos(&side.map_err(explained)?, settings.http()).await {
+    match owned_repos(at, mode, settings).await {
         Err(error)
             if is_not_listed(&error)
                 && (at.kind == RepoKind::Space || mode == AccessMode::Write) =>

@@ -12,6 +12,7 @@ use crate::estimate::totals::{MoveAmount, MoveEstimate};
 use crate::inventory::repos::InventoryEntry;
 use crate::inventory::row::{CopyState, InventoryRow};
 use crate::runs::Runs;
+use crate::settings::account::private_bytes;
 use crate::ui::counts::Counts;
 use crate::ui::nouns::{counted, grouped};
 use crate::ui::screen::{dollars, duration, size};
@@ -244,10 +245,7 @@ impl PrivateStorage {
     fn of(input: &SummaryInput<'_>) -> Option<Self> {
         let hub = input.to?;
         let plans = hub.profile().private_storage;
-        let private = input.at_destination.iter();
-        let private = private.filter(|owned| owned.visibility == Some(Visibility::Private));
-        let used: Option<u64> = private.map(|owned| owned.used_storage).sum();
-        let used = used.filter(|_| !plans.is_empty())?;
+        let used = private_bytes(input.at_destination).filter(|_| !plans.is_empty())?;
         let is_private =
             |row: &&InventoryRow| row.visibility != Some(Visibility::Public) || row.gate.is_some();
         let rows = input.rows.iter().filter(is_private);

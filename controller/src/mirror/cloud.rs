@@ -3,20 +3,20 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hf2ms_worker::protocol::{Event, Exit, PlanSummary, ScanJob};
+use hf2ms_worker::protocol::{Event, PlanSummary, ScanJob};
 use serde_json::Value;
 
 use super::report::MirrorReport;
 use super::scan_report::{ScanSummary, follow};
 use super::work::{MirrorRunResult, settle};
-use crate::engine::modal::{Function, Mirrored, RESULTS_KEPT};
+use crate::engine::modal::{Function, Mirrored};
 use crate::engine::remote::attach::{Attachment, incomplete};
 use crate::engine::remote::calls::SubmittedCalls;
-use crate::engine::remote::{CallResult, Completion, DetachMode, RemoteJob, RemoteRun};
+use crate::engine::remote::{Completion, DetachMode, RemoteJob, RemoteRun};
 use crate::runs::{RunRecord, Runs};
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::ui::errors::{CliError, CliResult};
+use crate::ui::errors::CliResult;
 use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::Screen;
 
@@ -93,16 +93,7 @@ impl<'a> ModalMirror<'a> {
         watch: DetachMode,
     ) -> CliResult<Completion<MirrorRunResult>> {
         match self.cloud.work(self, calls, watch).await? {
-            Completion::Finished(CallResult::Result(given)) => {
-                self.gather(given).map(Completion::Finished)
-            }
-            Completion::Finished(CallResult::Expired) => {
-                let days = RESULTS_KEPT.as_secs() / 86_400;
-                let line = format!(
-                    "Modal keeps results for about {days} days, and this run's are gone: run the same command again"
-                );
-                Err(CliError::new(Exit::Incomplete, line))
-            }
+            Completion::Finished(result) => self.gather(result.value()?).map(Completion::Finished),
             Completion::Detached(why) => Ok(Completion::Detached(why)),
         }
     }

@@ -172,6 +172,34 @@ fn parse(
     })
 }
 
+/// Settings in which each side has its login and the origin that gets it, and workers are given both.
+///
+/// # Errors
+/// A token that can't be sent, or an endpoint that is no address.
+pub fn settings_of(
+    source: &GitEndpoint,
+    target: &GitEndpoint,
+    environment: &Environment,
+) -> CliResult<Settings> {
+    let of = |side: MirrorSide, endpoint: &GitEndpoint| {
+        endpoint
+            .login
+            .as_ref()
+            .map(|login| (side.variables()[2], login.expose().to_owned()))
+    };
+    let logins = [
+        of(MirrorSide::Source, source),
+        of(MirrorSide::Target, target),
+    ];
+    let origins = [
+        (MirrorSide::Source.origin_variable(), source.origin()),
+        (MirrorSide::Target.origin_variable(), target.origin()),
+    ];
+    let all: Vec<_> = logins.into_iter().flatten().chain(origins).collect();
+    let settings = environment.settings(&all)?;
+    Ok(settings.of_job(source.at.hub, target.at.hub))
+}
+
 /// What a hub is logged in to by: its own token, if that is set.
 struct HubLogin {
     profile: &'static Profile,

@@ -3,7 +3,7 @@
 use hf2ms_worker::protocol::Chunking;
 use hf2ms_worker::protocol::{
     Force, LfsPolicy, MirrorPolicy, RefScope, Safeguards, ScanJob, ScanOutput, ScratchFolder,
-    VERSION, WorkerOptions,
+    VERSION, VerifyLevel, WorkerOptions,
 };
 
 use super::endpoints::GitEndpoint;
@@ -50,6 +50,7 @@ impl MirrorOptions {
                 streams: self.worker_args.streams.map(usize::from),
                 ..WorkerOptions::default()
             },
+            contents: VerifyLevel::Listing,
         }
     }
 }

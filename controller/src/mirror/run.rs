@@ -7,6 +7,7 @@ use hf2ms_hub::{Token, Url};
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::{
     Exit, PlanSummary, PushJob, PushReport, RefAt, RefUpdate, Scan, ScanJob, ScanOutput,
+    VerifyLevel,
 };
 use hf2ms_worker::verbs::mirror::refs::updates;
 use hf2ms_worker::verbs::mirror::steps::spares_target;
@@ -216,20 +217,14 @@ impl MirrorRun<'_> {
         Ok(Exit::Done)
     }
 
-    /// What the target lacks of the source. Nothing is written.
+    /// What the target lacks of the source, whose LFS objects are read there as far as `contents` says. Nothing is written.
     ///
     /// # Errors
     /// What ended the scan.
-    pub async fn scanned(&self, engine: &dyn Engine) -> CliResult<Scan> {
-        self.scan(
-            engine,
-            &self.options.job(
-                "look",
-                self.options.worker_args.chunking(0),
-                ScanOutput::Found,
-            ),
-        )
-        .await
+    pub async fn scanned(&self, engine: &dyn Engine, contents: VerifyLevel) -> CliResult<Scan> {
+        let chunking = self.options.worker_args.chunking(0);
+        let job = self.options.job("look", chunking, ScanOutput::Found);
+        self.scan(engine, &ScanJob { contents, ..job }).await
     }
 
     /// The refs that both hosts advertise. A missing permission to read or to push shows here, before any byte moves.

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use hf2ms_hub::Revision;
 use hf2ms_worker::plan::Plan;
+use hf2ms_worker::revisions::targets::WriteTo;
 
 use super::cloud::{
     CloudResult, CloudResults, CloudRevision, CloudRevisions, CloudWork, ModalRevisions,
@@ -10,6 +12,8 @@ use super::cloud::{
 use super::rows::{EndedRevision, RowMaker};
 use super::state::RevisionsState;
 use super::summary::RevisionsSummary;
+use crate::copy::outcome::RunResult;
+use crate::copy::sync_state::{StandsAt, save_proof};
 use crate::engine::remote::attach::{Attachment, incomplete};
 use crate::engine::remote::{Completion, DetachMode};
 use crate::runs::{REVISIONS_JOB, RunDir, RunRecord, Runs, State};
@@ -59,12 +63,13 @@ pub async fn attach(
         job: &job,
         plans: &plans,
         settings,
+        runs,
         screen,
         containers: attachment.containers,
         seconds: attachment.seconds,
     };
     dirs[at] = Some(attachment.run);
-    ending.settle(completion, dirs, &runs.path(&first.id))
+    ending.settle(completion, dirs, &runs.path(&first.id)).await
 }
 
 /// The folders of the runs beside the first one, at their places among all revisions.
@@ -91,6 +96,7 @@ struct Ending<'a> {
     job: &'a CloudRevisions,
     plans: &'a [Option<Plan>],
     settings: &'a Settings,
+    runs: &'a Runs,
     screen: &'a Screen,
     containers: u64,
     seconds: f64,
@@ -98,7 +104,7 @@ struct Ending<'a> {
 
 impl Ending<'_> {
     /// Ends the runs and prints their table; `None` if they go on.
-    fn settle(
+    async fn settle(
         &self,
         completion: CliResult<Completion<CloudResults>>,
         dirs: Vec<Option<RunDir>>,
@@ -117,14 +123,14 @@ impl Ending<'_> {
                 return Err(failure);
             }
         };
-        let summary = self.conclude(results, dirs)?;
+        let summary = self.conclude(results, dirs).await?;
         RevisionsState::in_folder(first).note(Some(&summary))?;
         summary.print(self.screen);
         Ok(Some(summary))
     }
 
     /// Writes the report of each run and makes the table of all.
-    fn conclude(
+    async fn conclude(
         &self,
         results: CloudResults,
         dirs: Vec<Option<RunDir>>,
@@ -139,7 +145,7 @@ impl Ending<'_> {
         let each = self.job.revisions.iter().zip(self.plans);
         for (((one, plan), dir), result) in each.zip(dirs).zip(results.revisions) {
             let run = plan.as_ref().zip(dir).zip(result);
-            let Some(ended) = self.ended(one, run)? else {
+            let Some(ended) = self.ended(one, run).await? else {
                 continue;
             };
             let size = match (&one.work, plan) {
@@ -157,7 +163,7 @@ impl Ending<'_> {
     }
 
     /// The end of one revision; `None` if nothing is known of its run.
-    fn ended(
+    async fn ended(
         &self,
         one: &CloudRevision,
         run: Option<((&Plan, RunDir), CloudResult)>,
@@ -173,8 +179,12 @@ impl Ending<'_> {
             return Ok(None);
         };
         let screen = self.screen.of_revision(&one.target.name());
-        if let Err(failure) = &done {
-            dir.because(&failure.to_string(), &screen);
+        match &done {
+            Ok(()) => {
+                self.save_proof(one, (plan, &dir), &work, head.clone())
+                    .await?
+            }
+            Err(failure) => dir.because(&failure.to_string(), &screen),
         }
         let (workers, seconds, state) = (self.containers, self.seconds, State::of(&done));
         let report = work.conclude(plan, &mut dir, state, workers, seconds, &screen)?;
@@ -187,5 +197,22 @@ impl Ending<'_> {
             head,
             had_plan: true,
         }))
+    }
+
+    /// Saves what the run of a revision proves. The branch on which a new one was built is gone, and no commit changes.
+    async fn save_proof(
+        &self,
+        one: &CloudRevision,
+        run: (&Plan, &RunDir),
+        work: &RunResult,
+        head: Option<Revision>,
+    ) -> CliResult<()> {
+        let stands = match (&one.target.write_to, head) {
+            (WriteTo::TemporaryBranch, None) => return Ok(()),
+            (WriteTo::TemporaryBranch, Some(head)) => StandsAt::Commit(head),
+            (WriteTo::Branch(_) | WriteTo::ExistingTag(_), _) => StandsAt::Asked,
+        };
+        let verified = work.verification.as_ref();
+        save_proof(run, verified, stands, self.settings, self.runs).await
     }
 }

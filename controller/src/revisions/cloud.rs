@@ -18,9 +18,9 @@ use super::write::RevisionRun;
 use crate::copy::outcome::RunResult;
 use crate::engine::chunk_results::ChunkResults;
 use crate::engine::job::WorkerOutput;
-use crate::engine::modal::{ChunkEnd, Finalized, Function, RESULTS_KEPT};
+use crate::engine::modal::{ChunkEnd, Finalized, Function};
 use crate::engine::remote::calls::SubmittedCalls;
-use crate::engine::remote::{CallResult, Completion, DetachMode, RemoteJob, RemoteRun};
+use crate::engine::remote::{Completion, DetachMode, RemoteJob, RemoteRun};
 use crate::runs::report::Report;
 use crate::runs::{RunDir, Runs};
 use crate::settings::Settings;
@@ -203,15 +203,8 @@ impl ModalRevisions<'_> {
         dirs: &[Option<&RunDir>],
     ) -> CliResult<Completion<CloudResults>> {
         match self.cloud.work(self, calls, watch).await? {
-            Completion::Finished(CallResult::Result(given)) => {
-                self.gather(given, dirs).map(Completion::Finished)
-            }
-            Completion::Finished(CallResult::Expired) => {
-                let days = RESULTS_KEPT.as_secs() / 86_400;
-                let line = format!(
-                    "Modal keeps results for about {days} days, and this run's are gone: run the same command again"
-                );
-                Err(CliError::new(Exit::Incomplete, line))
+            Completion::Finished(result) => {
+                self.gather(result.value()?, dirs).map(Completion::Finished)
             }
             Completion::Detached(why) => Ok(Completion::Detached(why)),
         }

@@ -51,6 +51,8 @@ impl Removal {
 pub enum HistoryLoss {
     /// None: every branch has one commit, which the copy holds.
     None,
+    /// None: the copy has the same commits, and gave Git's objects and each large file that they name.
+    Held,
     /// Earlier commits, which no copy is known to hold.
     Commits {
         /// Their number at the branch or tag that has most: so many at least.
@@ -65,6 +67,12 @@ pub enum HistoryLoss {
 pub struct Losses {
     /// Earlier commits.
     pub history: HistoryLoss,
+    /// Why a copy that stands at the same commits is not known to hold what the earlier ones name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history_doubt: Option<String>,
+    /// Annotated tags whose messages and authors the copy is not known to have.
+    #[serde(default)]
+    pub tag_messages: u64,
     /// Discussions, without pull requests.
     pub discussions: Option<u64>,
     /// Pull requests.
@@ -90,12 +98,16 @@ impl Losses {
     /// What is lost and has to be agreed to: commits that no copy holds, and what the hub does not tell.
     pub fn unheld(&self) -> Option<String> {
         let commits = match self.history {
-            HistoryLoss::None => None,
+            HistoryLoss::None | HistoryLoss::Held => None,
             HistoryLoss::Commits { earlier } => {
                 Some(format!("at least {}", counted(earlier, "earlier commit")))
             }
             HistoryLoss::NotTold => Some("earlier commits, whose number is not told".to_owned()),
         };
+        let commits = commits.map(|words| match &self.history_doubt {
+            None => words,
+            Some(why) => format!("{words} (the copy has the same ones, but {why})"),
+        });
         let requests = match self.pull_requests {
             Some(0) => None,
             Some(count) => Some(format!("the commits of {}", counted(count, "pull request"))),
@@ -118,6 +130,7 @@ impl Losses {
         self.history != before.history
             || self.access != before.access
             || self.conversions > before.conversions
+            || self.tag_messages > before.tag_messages
             || grows(self.discussions, before.discussions)
             || grows(self.pull_requests, before.pull_requests)
     }
@@ -125,7 +138,7 @@ impl Losses {
     /// The losses in words, the history first. What is not told is said so.
     pub fn words(&self) -> Vec<String> {
         let history = match self.history {
-            HistoryLoss::None => None,
+            HistoryLoss::None | HistoryLoss::Held => None,
             HistoryLoss::Commits { earlier } => Some(format!(
                 "history (at least {})",
                 counted(earlier, "earlier commit")
@@ -133,6 +146,7 @@ impl Losses {
             HistoryLoss::NotTold => Some("history (commits: not told)".to_owned()),
         };
         let counts = [
+            (Some(self.tag_messages), "tag message"),
             (Some(self.conversions), "conversion"),
             (self.discussions, "discussion"),
             (self.pull_requests, "pull request"),
@@ -287,6 +301,8 @@ mod tests {
         assert_eq!(untold, expected);
         let told = Losses {
             history: HistoryLoss::Commits { earlier: 1 },
+            history_doubt: None,
+            tag_messages: 1,
             discussions: Some(0),
             pull_requests: Some(2),
             likes: Some(0),
@@ -295,6 +311,7 @@ mod tests {
         };
         let expected = [
             "history (at least 1 earlier commit)",
+            "1 tag message",
             "2 pull requests",
             "access that its gate granted",
         ];

@@ -3,11 +3,13 @@
 use std::str::FromStr;
 
 use hf2ms_hub::{
-    Account, Error, Hub, RepoAt, RepoId, RepoKind, Revision, Side, Visibility, list_repos,
-    open_source,
+    Account, Error, Hub, OwnedRepo, OwnerRepos, RepoAt, RepoId, RepoKind, Revision, Side,
+    Visibility, list_repos, open_source,
 };
 
+use super::hub_errors::AccessMode;
 use super::{Access, Settings};
+use crate::ui::errors::CliError;
 
 /// Any repo of a hub: accounts are asked for through one, and which does not matter.
 pub fn any_repo(hub: Hub, access: &Access) -> Option<RepoAt> {
@@ -43,6 +45,38 @@ pub async fn account(at: &RepoAt, access: &Access, settings: &Settings) -> Resul
         .await
 }
 
+/// What the owner of `at` has of its kind, as the token of this side sees it.
+///
+/// # Errors
+/// The hub's.
+pub async fn owned_repos(
+    at: &RepoAt,
+    mode: AccessMode,
+    settings: &Settings,
+) -> Result<OwnerRepos, Error> {
+    let side = match mode {
+        AccessMode::Read => settings.source(at),
+        AccessMode::Write => settings.destination(at),
+    };
+    list_repos(&side?, settings.http()).await
+}
+
+/// The error of an owner without any repo of these kinds.
+pub fn owns_nothing(owner: &str, kinds: &[RepoKind], hub: Hub) -> CliError {
+    let kinds: Vec<String> = kinds.iter().map(|kind| format!("{kind}s")).collect();
+    let kinds = kinds.join(" or ");
+    CliError::refused(format!(
+        "{owner} has no {kinds} on {hub} that the token may see: check the name"
+    ))
+}
+
+/// The bytes by which a hub counts the private ones of these repos against their owner's storage; `None` where it does not tell.
+pub fn private_bytes<'a>(repos: impl IntoIterator<Item = &'a OwnedRepo>) -> Option<u64> {
+    let repos = repos.into_iter();
+    let private = repos.filter(|owned| owned.visibility != Some(Visibility::Public));
+    private.map(|owned| owned.used_storage).sum()
+}
+
 /// The bytes by which the hub counts an owner's private repos against its storage; `None` where a listing fails or does not tell.
 pub async fn private_storage_used(
     hub: Hub,
@@ -53,11 +87,7 @@ pub async fn private_storage_used(
     let listings = RepoKind::ALL.map(|kind| async move {
         let at = any_of(hub, kind, owner, &access.endpoint).ok()?;
         let listed = list_repos(&side(&at, access), settings.http()).await.ok()?;
-        let private = listed.repos.into_iter();
-        private
-            .filter(|owned| owned.visibility != Some(Visibility::Public))
-            .map(|owned| owned.used_storage)
-            .sum::<Option<u64>>()
+        private_bytes(&listed.repos)
     });
     let listed = futures_util::future::join_all(listings).await;
     listed.into_iter().sum()

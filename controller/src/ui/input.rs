@@ -23,9 +23,13 @@ pub async fn line() -> Option<String> {
     .await
 }
 
-/// One line of stdin that is typed after `ask` is called. What was typed before answers nothing.
+/// Whether what was typed before a question can be kept from answering it: [`fresh_line`] asks nobody elsewhere.
+pub fn can_drop_typed() -> bool {
+    drop_typed().is_ok()
+}
+
+/// One line of stdin that is typed after `ask` is called. What was typed before answers nothing. `None` where nobody could be asked.
 pub async fn fresh_line(ask: impl FnOnce()) -> Option<String> {
-    // Where what was typed can't be dropped, nobody is asked.
     drop_typed().ok()?;
     ask();
     line().await

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hf2ms_hub::Token;
 use hf2ms_worker::protocol::{
-    Exit, Force, LfsPolicy, Memory, RefScope, Safeguard, Safeguards, ScratchFolder,
+    Exit, Force, LfsPolicy, Memory, RefScope, Safeguard, Safeguards, ScratchFolder, VerifyLevel,
 };
 
 use crate::args::workers::{ContainerArgs, EngineKind, WorkerArgs};
@@ -17,7 +17,7 @@ use crate::engine::modal::AppSize;
 use crate::engine::open::Runner;
 use crate::engine::remote::DetachMode;
 use crate::engine::remote::app::DeployedApp;
-use crate::mirror::endpoints::{GitEndpoint, MirrorSide, parse_source, parse_target};
+use crate::mirror::endpoints::{GitEndpoint, parse_source, parse_target, settings_of};
 use crate::mirror::options::MirrorOptions;
 use crate::mirror::remote::{PullMirror, PullMirrorArgs};
 use crate::mirror::run::{MirrorResult, MirrorRun};
@@ -216,31 +216,6 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     }
 }
 
-/// Settings in which each side has its login and the origin that gets it, and workers are given both.
-fn settings_of(
-    source: &GitEndpoint,
-    target: &GitEndpoint,
-    environment: &Environment,
-) -> CliResult<Settings> {
-    let of = |side: MirrorSide, endpoint: &GitEndpoint| {
-        endpoint
-            .login
-            .as_ref()
-            .map(|login| (side.variables()[2], login.expose().to_owned()))
-    };
-    let logins = [
-        of(MirrorSide::Source, source),
-        of(MirrorSide::Target, target),
-    ];
-    let origins = [
-        (MirrorSide::Source.origin_variable(), source.origin()),
-        (MirrorSide::Target.origin_variable(), target.origin()),
-    ];
-    let all: Vec<_> = logins.into_iter().flatten().chain(origins).collect();
-    let settings = environment.settings(&all)?;
-    Ok(settings.of_job(source.at.hub, target.at.hub))
-}
-
 impl Args {
     /// Whether someone waits for the cloud.
     fn watched(&self) -> CliResult<DetachMode> {
@@ -356,7 +331,10 @@ impl Command<'_> {
         let Some(state) = remote.set_up(self.settings, self.screen, self.stop).await? else {
             return Ok(Exit::Done);
         };
-        let scan = self.mirror_run().scanned(&self.local(None)?).await?;
+        let scan = self
+            .mirror_run()
+            .scanned(&self.local(None)?, VerifyLevel::Listing)
+            .await?;
         Ok(remote.conclude(&state, &scan, self.screen))
     }
 

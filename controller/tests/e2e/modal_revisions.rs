@@ -181,7 +181,19 @@ fn a_controller_killed_after_its_submit_leaves_all_to_the_cloud_and_another_has_
     let again = cloud.run(&world, &ALL);
     let unchanged = &again.event("revisions")["counts"]["unchanged"];
     assert_eq!((again.code, unchanged), (0, &json!(5)), "{}", again.stdout);
-    assert_eq!(world.requests("ms.commit"), 3);
+    assert_eq!(
+        (cloud.calls("finalize").len(), world.requests("ms.commit")),
+        (1, 3),
+        "what attach has seen verified is proven"
+    );
+    world.admin("POST", "/counters/reset", "");
+    let inventory = ["inventory", "alice", "--repo-type", "model", "--json"];
+    let listed = cloud.run(&world, &inventory);
+    assert_eq!(listed.code, 0, "{}{}", listed.stdout, listed.stderr);
+    assert_eq!(
+        (world.requests("hf.tree"), world.requests("ms.files")),
+        (0, 0)
+    );
 }
 
 #[test]
@@ -249,7 +261,10 @@ fn the_same_command_waits_for_what_is_in_the_cloud() {
         ran.stderr
     );
     all_copied(&world, ID);
-    assert_eq!(world.requests("ms.commit"), 3);
+    assert_eq!(
+        (cloud.calls("finalize").len(), world.requests("ms.commit")),
+        (1, 3)
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A Git server's advertisement of refs, one packet for each line. Facts: gitprotocol-pack(5), gitprotocol-http(5).
 
 use crate::path::escape;
-use crate::refs::{RefKind, Refs};
+use crate::refs::{Ref, RefKind, Refs};
 use crate::{Error, Kind, Result, Revision};
 
 /// An advertisement with more refs is refused.
@@ -113,8 +113,13 @@ impl Advertisement {
                 .strip_prefix("refs/tags/")
                 .filter(|tag| !tag.ends_with("^{}"))
             {
-                let commit = self.oid(&format!("{name}^{{}}")).unwrap_or(oid);
+                let peeled = self.oid(&format!("{name}^{{}}"));
+                let commit = peeled.unwrap_or(oid);
                 refs.add(RefKind::Tag, tag, Some(commit.as_str()))?;
+                if let (Some(_), Ok(name)) = (peeled, tag.parse::<Revision>()) {
+                    let commit = oid.clone();
+                    refs.tag_objects.push(Ref { name, commit });
+                }
             }
         }
         Ok(refs.sorted())

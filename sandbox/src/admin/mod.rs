@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::answer::json as json_answer;
 use crate::call::{Call, Origin};
+use crate::digest::Digest;
 use crate::faults::Rule;
 use crate::hub::Hub;
 use crate::repo::{Kind, Repo, Thread, Visibility};
@@ -76,6 +77,7 @@ async fn answer(world: &Arc<World>, mut call: Call) -> Outcome {
         ("GET", "/deletions") => inspect::deletions(world, &call),
         ("POST", "/repo") => flags(world, call.json().await.map_err(bad)?),
         ("DELETE", "/repo") => delete(world, &call),
+        ("POST", "/repo/mirror") => mirror(world, call.json().await.map_err(bad)?),
         ("POST", "/blob/remove") => inspect::remove_blob(world, call.json().await.map_err(bad)?),
         ("POST", "/faults") => {
             let rule: Rule = call.json().await.map_err(bad)?;
@@ -134,6 +136,31 @@ fn named(world: &World, call: &Call) -> Result<(Which, Arc<Repo>), (u16, String)
 fn delete(world: &World, call: &Call) -> Outcome {
     let (which, repo) = named(world, call)?;
     which.of(world).delete(repo.kind, &repo.id);
+    Ok(json!({}))
+}
+
+/// A repo of a hub, and the one that a push of all its refs makes of it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mirrored {
+    hub: Which,
+    kind: Kind,
+    from: String,
+    to: String,
+    /// LFS objects that do not come along.
+    #[serde(default)]
+    without: Vec<Digest>,
+}
+
+fn mirror(world: &World, asked: Mirrored) -> Outcome {
+    let hub = asked.hub.of(world);
+    let from = hub.repo(asked.kind, &asked.from);
+    let from = from.ok_or_else(|| (404, format!("no such repo: {}", asked.from)))?;
+    let to = from.mirrored(&asked.to);
+    to.state()
+        .stored
+        .retain(|digest| !asked.without.contains(digest));
+    hub.insert(to);
     Ok(json!({}))
 }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hf2ms_hub::{Blob, BlobSource, Error, File, Kind, Refused, RepoPath, Result, Sha256};
 
-use crate::context::Context;
+use crate::context::{Context, TransferContext};
 use crate::protocol::{ContentsRead, SampleChoice, Verification, VerifyLevel};
 use crate::transfer::reader::{ReadDigests, Reader, read_digests};
 
@@ -80,6 +80,20 @@ enum Finding {
 /// Reads contents at the destination as far as `level` says, and adds what was found to `found`. A sample reads equal files once.
 pub async fn check(
     context: &Context,
+    pairs: Vec<Pair<'_>>,
+    choice: (VerifyLevel, SampleChoice),
+    found: &mut Verification,
+) {
+    let source: Arc<dyn BlobSource> = context.source.clone();
+    let destination: Arc<dyn BlobSource> = context.destination.clone();
+    let sides = (source, destination);
+    check_between(&context.transfer, sides, pairs, choice, found).await;
+}
+
+/// The same of contents that are read at these places, the source's and the destination's.
+pub async fn check_between(
+    context: &TransferContext,
+    (source, destination): (Arc<dyn BlobSource>, Arc<dyn BlobSource>),
     mut pairs: Vec<Pair<'_>>,
     (level, choice): (VerifyLevel, SampleChoice),
     found: &mut Verification,
@@ -104,8 +118,8 @@ pub async fn check(
     let checker = Checker {
         context,
         level,
-        destination: context.destination.clone(),
-        source: context.source.clone(),
+        destination,
+        source,
     };
     for (path, finding) in checker.check_all(&pairs).await {
         match finding {
@@ -157,7 +171,7 @@ fn unread(path: &RepoPath, error: &Error) -> Refused {
 }
 
 struct Checker<'a> {
-    context: &'a Context,
+    context: &'a TransferContext,
     level: VerifyLevel,
     destination: Arc<dyn BlobSource>,
     source: Arc<dyn BlobSource>,

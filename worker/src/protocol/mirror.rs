@@ -5,7 +5,7 @@ use hf2ms_hub::{File, RepoAt, Revision, Sha256};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Chunking, FailedFile, Receipt, WorkerOptions};
+use super::{Chunking, FailedFile, Receipt, Verification, VerifyLevel, WorkerOptions};
 
 /// The job of one `scan`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct ScanJob {
     /// Streams, memory and transport.
     #[serde(default)]
     pub options: WorkerOptions,
+    /// How much is read of each LFS object at the destination. Where anything is, Git's objects are fetched from there, too.
+    #[serde(default)]
+    pub contents: VerifyLevel,
 }
 
 /// What follows a scan.
@@ -320,6 +323,9 @@ pub struct Scan {
     /// What a person should know.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// What was found of the LFS objects at the destination, where they were to be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contents: Option<Verification>,
 }
 
 #[cfg(test)]

@@ -11,11 +11,12 @@ pub mod calls;
 pub mod engine;
 mod run;
 
+use hf2ms_worker::protocol::Exit;
 use serde_json::Value;
 
 use self::calls::SubmittedCalls;
 use crate::args::workers::EngineKind;
-use crate::engine::modal::Function;
+use crate::engine::modal::{Function, RESULTS_KEPT};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::progress::Progress;
 use crate::ui::screen::Screen;
@@ -54,6 +55,25 @@ pub enum CallResult {
     Result(Value),
     /// It has ended, and Modal keeps its value no more.
     Expired,
+}
+
+impl CallResult {
+    /// The value of the last call, without which nothing tells what was done.
+    ///
+    /// # Errors
+    /// It is kept no more.
+    pub fn value(self) -> CliResult<Value> {
+        match self {
+            Self::Result(value) => Ok(value),
+            Self::Expired => {
+                let days = RESULTS_KEPT.as_secs() / 86_400;
+                let line = format!(
+                    "Modal keeps results for about {days} days, and this run's are gone: run the same command again"
+                );
+                Err(CliError::new(Exit::Incomplete, line))
+            }
+        }
+    }
 }
 
 /// Whether a run in the cloud has ended.

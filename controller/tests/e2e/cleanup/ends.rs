@@ -181,9 +181,8 @@ fn a_list_has_comments_and_repeats_and_each_repo_of_it_counts_once() {
     );
 }
 
-#[test]
-fn a_removal_that_was_cut_off_after_the_hub_was_asked_is_found_done() {
-    let world = copied();
+/// Kills a cleanup after it has asked the hub to delete `alice/model`, which has not answered.
+fn kill_while_deleting(world: &World) {
     let held = world.fault(
         &json!({"route": "hf.delete", "kind": {"do": "delay", "ms": 60_000}, "count": 1})
             .to_string(),
@@ -193,6 +192,12 @@ fn a_removal_that_was_cut_off_after_the_hub_was_asked_is_found_done() {
     cut.signal("-KILL");
     drop(cut);
     world.admin("DELETE", "/faults", "");
+}
+
+#[test]
+fn a_removal_that_was_cut_off_after_the_hub_was_asked_is_found_done() {
+    let world = copied();
+    kill_while_deleting(&world);
     world
         .admin("DELETE", "/repo?hub=hf&kind=model&id=alice/model", "")
         .unwrap();
@@ -206,15 +211,7 @@ fn a_removal_that_was_cut_off_after_the_hub_was_asked_is_found_done() {
         ran.stderr
     );
     world.seed_small_model();
-    let held = world.fault(
-        &json!({"route": "hf.delete", "kind": {"do": "delay", "ms": 60_000}, "count": 1})
-            .to_string(),
-    );
-    let cut = world.start(world.command(&DELETE).envs([TOKEN]));
-    world.until_struck(held);
-    cut.signal("-KILL");
-    drop(cut);
-    world.admin("DELETE", "/faults", "");
+    kill_while_deleting(&world);
     let ran = run(&world, &DELETE);
     let words = "it did not learn the end of what it had asked for alice/model, which is as it was";
     assert!(
@@ -233,6 +230,22 @@ fn a_removal_that_was_cut_off_after_the_hub_was_asked_is_found_done() {
         .map(|event| &event["state"])
         .collect();
     assert_eq!(states, ["done", "incomplete", "done"], "{}", runs.stdout);
+}
+
+#[test]
+fn a_token_that_does_not_see_the_source_never_takes_its_removal_for_done() {
+    let world = copied();
+    kill_while_deleting(&world);
+    let private = json!({"hub": "hf", "kind": "model", "id": "alice/model", "private": true});
+    world.admin("POST", "/repo", &private.to_string()).unwrap();
+    let bob = [("HF_TOKEN", "hf_sandboxBobWrite")];
+    let ran = world.run_with(&DELETE, &bob);
+    let words = "this token does not see the repo, and may be another account's";
+    assert!(ran.stdout.contains(words), "{}{}", ran.stdout, ran.stderr);
+    let runs = run(&world, &["runs", "--json"]).events();
+    let mut cleanups = runs.iter().filter(|run| run["verb"] == "cleanup");
+    assert!(is_there(&world, "alice/model"));
+    assert!(cleanups.all(|run| run["state"] != "done"), "{runs:?}");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 mod beneath;
 mod doubts;
 mod ends;
+mod history;
+mod kept;
 mod refusals;
 
 use serde_json::{Value, json};

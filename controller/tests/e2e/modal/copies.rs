@@ -151,6 +151,12 @@ fn a_detached_run_is_looked_after_from_elsewhere() {
     );
     assert_eq!(status(&world, &cloud)["record"]["state"], "done");
     assert!(is_whole(&world));
+    let again = cloud.run(&world, &MIGRATE);
+    assert_eq!(
+        (again.code, cloud.calls("finalize").len()),
+        (0, 1),
+        "what attach has seen verified is proven"
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! `push` writes the refs, once these objects are stored. The chunks in between are those of [`super::run`]; [`steps`] makes them and
 //! the push.
 
+mod held;
 mod push;
 pub mod refs;
 mod scan;
@@ -65,13 +66,17 @@ impl MirrorRepos {
 
     /// The source's refs of this scope, fetched with all their history.
     async fn fetch(&self, scope: RefScope, folder: &ScratchFolder) -> Result<Bare> {
-        let bare = Bare::below(
-            GitLimits::default(),
-            folder.below.as_deref().map(std::path::Path::new),
-        )?;
-        bare.fetch(&self.from, scope.refspecs(), Depth::All).await?;
-        Ok(bare)
+        let fetched = fetch(&self.from, scope, folder).await;
+        fetched.map_err(|error| error.about("the source"))
     }
+}
+
+/// The refs of this scope of one side, fetched with all their history.
+async fn fetch(repo: &GitRepo, scope: RefScope, folder: &ScratchFolder) -> Result<Bare> {
+    let below = folder.below.as_deref().map(std::path::Path::new);
+    let bare = Bare::below(GitLimits::default(), below)?;
+    bare.fetch(repo, scope.refspecs(), Depth::All).await?;
+    Ok(bare)
 }
 
 fn opened(side: &Side, http: &HttpOptions) -> Result<(GitRepo, Url)> {

@@ -30,10 +30,7 @@ async fn push_refs(job: &PushJob, settings: &Settings, events: &Arc<Events>) -> 
         return Err(fatal.to_error());
     }
     let sides = MirrorRepos::open(&job.source, &job.destination, settings, events)?;
-    let bare = sides
-        .fetch(job.scope, &job.folder)
-        .await
-        .map_err(|error| error.about("the source"))?;
+    let bare = sides.fetch(job.scope, &job.folder).await?;
     let pushing = RefPush {
         job,
         lost: &lost(job),

@@ -8,11 +8,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use hf2ms_hub::git::{Advertisement, Bare, LfsStore, Relation, lfs_address};
 use hf2ms_hub::{Blob, BlobStore, File, Kind, Missing, Result, Sha256};
 
+use super::held::read_target;
 use super::refs::main_branch;
 use super::steps::Steps;
 use super::{MirrorRepos, close_folder, exit_or_report};
 use crate::events::{Events, total};
-use crate::protocol::{Event, Exit, FailedFile, RefAt, Safeguard, Scan, ScanJob, ScanOutput};
+use crate::protocol::{
+    Event, Exit, FailedFile, RefAt, Safeguard, Scan, ScanJob, ScanOutput, VerifyLevel,
+};
 use crate::settings::Settings;
 
 /// Objects in a request, and requests at a time.
@@ -32,13 +35,14 @@ async fn scan_repo(job: &ScanJob, settings: &Settings, events: &Arc<Events>) -> 
     let there = job
         .scope
         .of(&sides.to.writable().await.map_err(about("the target"))?);
-    let bare = sides
-        .fetch(job.scope, &job.folder)
-        .await
-        .map_err(about("the source"))?;
+    let bare = sides.fetch(job.scope, &job.folder).await?;
     let found = found(job, &sides, &bare, &refs, there).await;
     close_folder(bare, &job.folder);
-    let found = found?;
+    let mut found = found?;
+    if job.contents != VerifyLevel::Listing {
+        let read = read_target(job, settings, &sides, &found, events).await;
+        found.contents = Some(read.map_err(about("the target"))?);
+    }
     let steps = (job.tell == ScanOutput::Steps).then(|| Steps::of(job, &found));
     events.say(&Event::Scanned(Box::new(found)));
     if let Some(steps) = steps.transpose()? {
@@ -93,6 +97,7 @@ async fn found(
         lfs: lfs.url,
         lfs_there,
         warnings: lfs.warning.into_iter().collect(),
+        contents: None,
     })
 }
 

@@ -154,7 +154,8 @@ mod tests {
 
     use super::*;
     use crate::protocol::{
-        Chunking, Force, MirrorPolicy, RefAt, RefScope, ScanOutput, ScratchFolder, WorkerOptions,
+        Chunking, Force, MirrorPolicy, RefAt, RefScope, ScanOutput, ScratchFolder, VerifyLevel,
+        WorkerOptions,
     };
 
     fn job(force: Force, lfs: LfsPolicy) -> ScanJob {
@@ -182,6 +183,7 @@ mod tests {
             tell: ScanOutput::Steps,
             folder: ScratchFolder::default(),
             options: WorkerOptions::default(),
+            contents: VerifyLevel::Listing,
         }
     }
 
@@ -214,6 +216,7 @@ mod tests {
             lfs: "https://h/o/a.git/info/lfs".to_owned(),
             lfs_there: "https://h/o/b.git/info/lfs".to_owned(),
             warnings: Vec::new(),
+            contents: None,
         }
     }
 
