@@ -121,7 +121,7 @@ class WantsLogin(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.parametrize("login, words", [("", "wants a login: set HTTPS_PROXY to http://USER:PASSWORD@"), ("me:canary@", "refuses the login in HTTPS_PROXY: correct USER")])
+@pytest.mark.parametrize("login, words", [("", "in HTTPS_PROXY wants a login: put USER:PASSWORD@"), ("me:canary@", "refuses the login in HTTPS_PROXY: correct USER")])
 def test_a_proxy_that_wants_a_login_is_one_line_without_the_password(by_pip, login, words):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), WantsLogin) as proxy:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()

@@ -24,6 +24,11 @@ pub struct DestinationArg {
 }
 
 impl DestinationArg {
+    /// What was typed.
+    pub fn typed(&self) -> Option<&str> {
+        self.destination.as_deref()
+    }
+
     /// The destination that is named, or one that is as the source in all.
     ///
     /// # Errors
@@ -120,6 +125,16 @@ pub fn kind(text: &str) -> Result<RepoKind, String> {
         .into_iter()
         .find(|kind| kind.to_string() == text)
         .ok_or_else(|| "expected model, dataset or space".to_owned())
+}
+
+/// Refuses the address of another site than the one that is asked.
+///
+/// # Errors
+/// That is so.
+pub fn check_sites(source: &str, destination: Option<&str>, settings: &Settings) -> CliResult<()> {
+    HubSites::read(settings).check_is_asked(source)?;
+    let written = HubSites::written(settings);
+    destination.map_or(Ok(()), |text| Ok(written.check_is_asked(text)?))
 }
 
 /// The route of the command line, with both sides.

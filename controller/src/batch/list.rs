@@ -10,7 +10,7 @@ use hf2ms_hub::{Hub, Refused, RepoAt, RepoId, RepoKind};
 use hf2ms_worker::repo_ref::{DestinationRef, HubSites, RepoRef};
 
 use crate::args::revisions::RevisionScope;
-use crate::args::route::{Route, RouteArgs};
+use crate::args::route::{self, Route, RouteArgs};
 use crate::revisions::survey::check_names_no_revision;
 use crate::settings::Settings;
 use crate::settings::account::{owned_repos, owns_nothing};
@@ -29,8 +29,10 @@ pub struct BatchEntry {
     /// One revision, or all.
     pub revisions: RevisionScope,
     origin: EntryOrigin,
-    from: RepoAt,
-    to: RepoAt,
+    /// The source, as far as it is known without a request.
+    pub from: RepoAt,
+    /// The destination, likewise.
+    pub to: RepoAt,
     /// The destination's kind, if it is known without a request.
     kind: Option<RepoKind>,
 }
@@ -70,6 +72,18 @@ impl SourceLine {
             destination: None,
         }
     }
+}
+
+/// Refuses lines with addresses of other sites than those that are asked. A line that is wrong is left to its reader.
+///
+/// # Errors
+/// The first such line, with its place.
+pub fn check_sites(lines: &[Line], settings: &Settings) -> CliResult<()> {
+    lines.iter().flatten().try_for_each(|line| {
+        let destination = line.destination.as_deref();
+        let checked = route::check_sites(&line.source, destination, settings);
+        checked.map_err(|bad| at(&line.origin, &bad))
+    })
 }
 
 /// The sources and destinations that a list names, for verbs that find the repos in another way.

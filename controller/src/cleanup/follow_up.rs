@@ -6,6 +6,7 @@ use hf2ms_worker::protocol::{Exit, VerifyLevel};
 
 use super::options::{CleanupOptions, HistoryPolicy, MOST, RemovalRequest};
 use super::row::CleanupEntry;
+use super::sites;
 use crate::args::route::Route;
 use crate::runs::Runs;
 use crate::settings::Settings;
@@ -96,6 +97,7 @@ impl FollowUpArgs {
                 "SOURCE names a revision of {id}, and --then cleanup is about the whole repo: leave one of them out"
             )));
         }
+        sites::check_not_of_folder(route, settings)?;
         if !from.profile().abilities.deletes_repos {
             return Err(CliError::refused(format!(
                 "{from} lets no token remove {id}: leave --then out, and use its web page"

@@ -17,6 +17,7 @@ mod losses;
 pub mod options;
 pub mod permit;
 pub mod row;
+pub mod sites;
 mod source_refs;
 pub mod summary;
 mod verified;

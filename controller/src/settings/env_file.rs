@@ -12,7 +12,7 @@ use super::owned_file::{OwnedFile, Pipes};
 use crate::ui::errors::{CliError, CliResult};
 
 /// The file that is read when none is named.
-const USUAL: &str = ".env";
+pub const USUAL: &str = ".env";
 /// Variables that the file is read for, beside those of the hubs. A line of any other name may be whatever it likes.
 const READ: [&str; 11] = [
     "SOURCE_USERNAME",

@@ -176,6 +176,9 @@ impl Args {
                 Vec::new(),
             ),
         };
+        if self.follow_up.removes() {
+            list::check_sites(&named, settings)?;
+        }
         let mut entries = list::entries(
             named,
             &self.route,

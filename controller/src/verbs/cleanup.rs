@@ -12,6 +12,7 @@ use crate::cleanup;
 use crate::cleanup::follow_up::ConsentArgs;
 use crate::cleanup::options::{CleanupOptions, MOST, MoveTarget, RemovalRequest};
 use crate::cleanup::row::CleanupEntry;
+use crate::cleanup::sites;
 use crate::runs::Runs;
 use crate::settings::hub_errors::token_missing;
 use crate::settings::{self, Settings, writable_state_dir};
@@ -90,9 +91,9 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let request = args.action.request();
     args.fit(request.as_ref())?;
     let settings = settings::load()?;
-    let entries = args.entries(&settings, screen)?;
-    check_tokens(&entries, &args, request.as_ref(), &settings)?;
     let runs = Runs::new(&writable_state_dir()?);
+    let entries = args.entries(&settings, &runs, screen)?;
+    check_tokens(&entries, &args, request.as_ref(), &settings)?;
     let options = CleanupOptions {
         settings: &settings,
         runs: &runs,
@@ -165,7 +166,12 @@ impl Args {
         }
     }
 
-    fn entries(&self, settings: &Settings, screen: &Screen) -> CliResult<Vec<CleanupEntry>> {
+    fn entries(
+        &self,
+        settings: &Settings,
+        runs: &Runs,
+        screen: &Screen,
+    ) -> CliResult<Vec<CleanupEntry>> {
         let lines = match &self.file {
             Some(file) => list::read_file(file)?,
             None => {
@@ -173,12 +179,16 @@ impl Args {
                 plain.map(Ok).collect()
             }
         };
+        if self.removes() {
+            list::check_sites(&lines, settings)?;
+        }
         let (hub, owner) = self.copies()?;
         let route = RouteArgs::of_whole_repos(hub, self.repo_type);
         let entries = list::entries(lines, &route, owner, settings, screen)?;
         entries
             .iter()
             .try_for_each(BatchEntry::check_is_whole_repo)?;
+        sites::check_no_copy(&entries, self.file.is_none(), runs)?;
         if entries.is_empty() {
             return Err(CliError::usage("the list names no repo: add one a line"));
         }
@@ -200,6 +210,7 @@ fn check_tokens(
         return Ok(());
     }
     for CleanupEntry { route, .. } in entries {
+        sites::check_not_of_folder(route, settings)?;
         let (from, to) = (
             settings.access(route.from()),
             settings.access_to(route.to()),

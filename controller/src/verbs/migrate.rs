@@ -8,7 +8,7 @@ use hf2ms_worker::protocol::Exit;
 
 use crate::args::prune::PruneArgs;
 use crate::args::revisions::{RevisionArgs, RevisionScope};
-use crate::args::route::{DestinationArg, Route, RouteArgs};
+use crate::args::route::{self, DestinationArg, Route, RouteArgs};
 use crate::args::visibility::VisibilityArgs;
 use crate::cleanup::follow_up::FollowUpArgs;
 use crate::cleanup::row::CleanupEntry;
@@ -110,6 +110,9 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
             let destination = args.destination.parse(&settings)?;
             let route = Route::resolve(source, &destination, &args.route, &settings)?;
             args.follow_up.check(&route, &settings)?;
+            if args.follow_up.removes() {
+                route::check_sites(source, args.destination.typed(), &settings)?;
+            }
             match revisions {
                 RevisionScope::One => RepoResult::One(copy.run(&route, None).await?),
                 RevisionScope::All => RevisionsCopy::of(copy).run(&route, None).await?,

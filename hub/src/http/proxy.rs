@@ -127,12 +127,11 @@ impl Proxies {
                 named.variable
             ),
             Some(named) => format!(
-                "the proxy {at} in {variable} wants a login: set {variable} to {way}://USER:PASSWORD@{at}, with special characters as %XX",
-                at = named.at(),
-                variable = named.variable,
-                way = named.url.scheme()
+                "the proxy {} in {} wants a login: put USER:PASSWORD@ before its host, with special characters as %XX",
+                named.at(),
+                named.variable
             ),
-            None => "the proxy of this system wants a login: set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT".to_owned(),
+            None => "the proxy of this system wants a login: set HTTPS_PROXY, with USER:PASSWORD@ before its host".to_owned(),
         };
         Error::new(Kind::Usage, line)
     }
@@ -365,7 +364,7 @@ mod tests {
         let without = of(&[("ALL_PROXY", "proxy.corp:3128")]).unwrap();
         let wanted = without.login_refused("http").message().to_owned();
         assert!(
-            wanted.contains("set ALL_PROXY to http://USER:PASSWORD@proxy.corp:3128"),
+            wanted.contains("proxy.corp:3128 in ALL_PROXY wants a login: put USER:PASSWORD@"),
             "{wanted}"
         );
     }

@@ -141,7 +141,7 @@ async fn a_proxy_that_wants_a_login_is_named_for_hubs_without_encryption_too() {
         put(&http, "http://hub.example/x").await,
     ] {
         let error = sent.err().unwrap();
-        let words = format!("set HTTP_PROXY to http://USER:PASSWORD@localhost:{port}");
+        let words = format!("localhost:{port} in HTTP_PROXY wants a login: put USER:PASSWORD@");
         assert!(
             error.kind() == Kind::Usage && error.message().contains(&words),
             "{error}"

@@ -66,6 +66,36 @@ impl<'a> HubSites<'a> {
         own.or_else(|| Hub::by_host(bare))
     }
 
+    /// Refuses an address of another site than the one that the settings name. Elsewhere any site of a hub stands for that one.
+    ///
+    /// # Errors
+    /// Both sites.
+    pub fn check_is_asked(self, text: &str) -> Result<()> {
+        let text = text.trim();
+        if split_prefix(text).is_some() {
+            return Ok(());
+        }
+        let Some(Address { hub, host, .. }) = Address::split(text, self)? else {
+            return Ok(());
+        };
+        let (profile, endpoint) = (hub.profile(), &self.access(hub).endpoint);
+        let used = endpoint.split_once("://").map_or("", |(_, rest)| rest);
+        let [named, used] = [host.as_str(), used.trim_end_matches('/')].map(|host| {
+            let host = host.to_lowercase();
+            host.strip_prefix("www.")
+                .map_or(host.clone(), str::to_owned)
+        });
+        let is_public = |host: &String| profile.hosts.contains(&host.as_str());
+        let is_alias = is_public(&named) && is_public(&used);
+        match named == used || (is_alias && !profile.abilities.separate_sites) {
+            true => Ok(()),
+            false => Err(BadRepoRef::new(format!(
+                "the address is on {named}, and {hub} is asked at {endpoint}: set {} to the site that is meant, or name the repo without an address",
+                self.access(hub).endpoint_name
+            ))),
+        }
+    }
+
     /// Where a hub has several sites, an address on one site does not stand for a repo on another.
     fn check_same(self, hub: Hub, host: &str) -> Result<()> {
         let (profile, access) = (hub.profile(), self.access(hub));
@@ -119,7 +149,7 @@ impl RepoRef {
             return Self::from_path(Some(hub), None, rest);
         }
         match Address::split(text, sites)? {
-            Some(Address { hub, path }) => Self::from_path(Some(hub), kind_in(hub, ""), &path),
+            Some(Address { hub, path, .. }) => Self::from_path(Some(hub), kind_in(hub, ""), &path),
             None => Self::from_path(None, None, text),
         }
     }
@@ -201,6 +231,7 @@ fn decode(text: &str) -> String {
 /// The parts of a web address that matter.
 struct Address {
     hub: Hub,
+    host: String,
     path: String,
 }
 
@@ -222,6 +253,7 @@ impl Address {
                 sites.check_same(hub, host)?;
                 Ok(Some(Self {
                     hub,
+                    host: host.to_owned(),
                     path: path.to_owned(),
                 }))
             }

@@ -6,6 +6,7 @@ mod ends;
 mod history;
 mod kept;
 mod refusals;
+mod sites;
 
 use serde_json::{Value, json};
 

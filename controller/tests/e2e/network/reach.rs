@@ -95,7 +95,7 @@ fn a_proxy_that_wants_a_login_or_refuses_it_is_one_line_without_the_password() {
         for (login, words) in [
             (
                 "",
-                format!("wants a login: set {variable} to http://USER:PASSWORD@localhost:"),
+                format!("in {variable} wants a login: put USER:PASSWORD@"),
             ),
             (
                 "me:canary@",

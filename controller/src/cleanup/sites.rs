@@ -1,0 +1,81 @@
+//! Which sites and repos a removal is about: those that were named, and none that a folder's file or a slip puts in their place.
+
+use hf2ms_hub::RepoAt;
+
+use crate::args::route::Route;
+use crate::batch::list::BatchEntry;
+use crate::runs::{RunRecord, RunVerb, Runs};
+use crate::settings::{Environment, Settings, USUAL_FILE, ValueOrigin};
+use crate::ui::errors::{CliError, CliResult};
+
+/// Refuses a removal whose hubs a file of the working folder names: what stands there may be a copy for nobody else.
+///
+/// # Errors
+/// That is so.
+pub fn check_not_of_folder(route: &Route, settings: &Settings) -> CliResult<()> {
+    let environment = Environment::of_process();
+    let folder = Some(ValueOrigin::EnvFile(USUAL_FILE.to_owned()));
+    let both = [
+        settings.access(route.from()),
+        settings.access_to(route.to()),
+    ];
+    match both
+        .iter()
+        .find(|at| environment.origin(at.endpoint_name) == folder)
+    {
+        Some(at) => Err(CliError::usage(format!(
+            "{USUAL_FILE} of this folder sets {} to {}, and no repo is removed by that: set it in the environment, or name a file by --env-file",
+            at.endpoint_name, at.endpoint
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a source that is the copy of another one: of that by its place beside it, by a run of this machine, or by its name where both
+/// were typed as other verbs take a source and a destination.
+///
+/// # Errors
+/// That is so.
+pub fn check_no_copy(entries: &[BatchEntry], typed: bool, runs: &Runs) -> CliResult<()> {
+    let pair = beside(entries, typed).or_else(|| by_run(entries, runs));
+    match pair {
+        Some((source, copy)) => Err(CliError::usage(format!(
+            "{} is, or may be, the copy of {}, and each SOURCE is removed: name the copy's owner by --against, its id in a list (--file), or give one of them alone",
+            shown(copy),
+            shown(source)
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// A source and its copy among the entries, by what was typed or listed.
+fn beside(entries: &[BatchEntry], typed: bool) -> Option<(&RepoAt, &RepoAt)> {
+    let copy_of = |one: &BatchEntry| {
+        let is_alike = |at: &RepoAt| {
+            let is_other = (at.hub, &at.id) != (one.from.hub, &one.from.id);
+            typed && is_other && at.id.name() == one.from.id.name()
+        };
+        let others = entries.iter().map(|other| &other.from);
+        let mut others = others.filter(|at| !at.is_same_repo(&one.from));
+        others.find(|at| one.to.is_same_repo(at) || is_alike(at))
+    };
+    entries
+        .iter()
+        .find_map(|one| Some((&one.from, copy_of(one)?)))
+}
+
+/// The same by the copies that runs of this machine made.
+fn by_run<'a>(entries: &'a [BatchEntry], runs: &Runs) -> Option<(&'a RepoAt, &'a RepoAt)> {
+    let named = |at: &RepoAt| {
+        let mut sources = entries.iter().map(|one| &one.from);
+        sources.find(|source| source.is_same_repo(at))
+    };
+    let is_copy = |run: &RunRecord| matches!(run.verb, RunVerb::Migrate | RunVerb::Mirror);
+    let copies = runs.list().into_iter().filter(is_copy);
+    let mut pairs = copies.filter_map(|run| Some((named(&run.source)?, named(&run.destination)?)));
+    pairs.find(|(source, copy)| !source.is_same_repo(copy))
+}
+
+fn shown(at: &RepoAt) -> String {
+    format!("{}:{}", at.hub.profile().prefix, at.id)
+}
