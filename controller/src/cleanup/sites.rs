@@ -31,8 +31,8 @@ pub fn check_not_of_folder(route: &Route, settings: &Settings) -> CliResult<()> 
     }
 }
 
-/// Refuses a source that is the copy of another one: of that by its place beside it, by a run of this machine, or by its name where both
-/// were typed as other verbs take a source and a destination.
+/// Refuses a source that is the copy of another one: by the list, or by a run of this machine. Names that are alike are enough where both
+/// were typed, as other verbs take a source and a destination.
 ///
 /// # Errors
 /// That is so.
