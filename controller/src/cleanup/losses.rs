@@ -1,6 +1,6 @@
 //! What a source has that its copy lacks: earlier commits, messages of tags, discussions, pull requests, likes, and readers. What is not told stays not told.
 
-use hf2ms_hub::{Community, Gate, RepoAdmin, Visibility, refs_by_git};
+use hf2ms_hub::{Community, Gate, RepoAdmin, RepoInfo, Visibility, refs_by_git};
 
 use super::compared::Compared;
 use super::copy_repo::CopyReaders;
@@ -40,7 +40,7 @@ pub async fn of(
         pull_requests: community.pull_requests,
         likes: community.likes,
         conversions: compared.refs.refs().others as u64,
-        access: access(source.info.visibility, source.info.gate, compared.readers),
+        access: access(&source.info, compared.readers),
     })
 }
 
@@ -60,14 +60,20 @@ async fn tag_messages(compared: &Compared<'_>, settings: &Settings) -> u64 {
     lost.count() as u64
 }
 
-/// What readers of the source lose.
-fn access(visibility: Visibility, gate: Gate, readers: &CopyReaders) -> Vec<String> {
+/// What its owner and its readers lose.
+fn access(source: &RepoInfo, readers: &CopyReaders) -> Vec<String> {
+    let control = readers.stranger.iter();
+    let control =
+        control.map(|owner| format!("control: the copy belongs to {owner}, who may delete it"));
+    control.chain(self::readers(source, readers)).collect()
+}
+
+/// What readers of the source lose, who may not see the copy as they see the source.
+pub fn readers(source: &RepoInfo, readers: &CopyReaders) -> Vec<String> {
+    let RepoInfo {
+        visibility, gate, ..
+    } = *source;
     let mut lost = Vec::new();
-    if let Some(owner) = &readers.stranger {
-        lost.push(format!(
-            "control: the copy belongs to {owner}, who may delete it"
-        ));
-    }
     if visibility.shows_more_than(readers.visibility) {
         lost.push(format!(
             "readers: it is {visibility}, and the copy {}",
@@ -86,7 +92,7 @@ fn access(visibility: Visibility, gate: Gate, readers: &CopyReaders) -> Vec<Stri
 
 #[cfg(test)]
 mod tests {
-    use hf2ms_hub::GateMode;
+    use hf2ms_hub::{FileCount, GateMode};
 
     use super::*;
 
@@ -94,15 +100,22 @@ mod tests {
     fn readers_that_the_copy_does_not_have_are_named() {
         use Visibility::{Private, Public};
         let gated = Gate::Gated(GateMode::Manual);
-        let readers = |visibility, gate| CopyReaders {
+        let source = |visibility, gate| RepoInfo {
+            commit: None,
+            visibility,
+            gate,
+            renamed: None,
+            files: FileCount::Untold,
+        };
+        let copy = |visibility, gate| CopyReaders {
             visibility,
             gate,
             stranger: None,
         };
-        let open = readers(Public, Gate::Open);
-        assert!(access(Public, Gate::Open, &open).is_empty());
-        assert!(access(Private, gated, &open).is_empty());
-        let private = access(Public, gated, &readers(Private, Gate::Open));
+        let open = copy(Public, Gate::Open);
+        assert!(access(&source(Public, Gate::Open), &open).is_empty());
+        assert!(access(&source(Private, gated), &open).is_empty());
+        let private = access(&source(Public, gated), &copy(Private, Gate::Open));
         assert_eq!(
             private,
             [
@@ -110,7 +123,14 @@ mod tests {
                 "access that its gate has granted"
             ]
         );
-        let closed = access(Public, Gate::Open, &readers(Public, gated));
+        let closed = access(&source(Public, Gate::Open), &copy(Public, gated));
         assert_eq!(closed, ["open access: the copy is behind a gate"]);
+        let strange = CopyReaders {
+            stranger: Some("org".into()),
+            ..open
+        };
+        let public = source(Public, Gate::Open);
+        assert_eq!(access(&public, &strange).len(), 1);
+        assert!(readers(&public, &strange).is_empty());
     }
 }
