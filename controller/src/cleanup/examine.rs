@@ -118,6 +118,7 @@ impl Examiner<'_> {
         check_pinned(&source.repo, &refs)?;
         let readers = stop.unless(CopyReaders::of(&destination.at, settings));
         let readers = readers.await?;
+        examined.row.shows(readers.more_than(&source.repo.info));
         self.check_owner(&readers)?;
         let options = self.verify_options();
         let pairs = RevisionPairs {
@@ -168,9 +169,10 @@ impl Examiner<'_> {
     ) -> Checked<(Losses, Arc<dyn RepoAdmin>)> {
         let losses = losses::of(compared, admin.as_deref(), self.options, self.screen);
         let losses = self.options.stop.unless(losses).await?;
-        if self.options.loses() {
-            row.loses(&losses);
-        }
+        row.loses(match self.options.loses() {
+            true => losses.clone(),
+            false => losses.of_access(),
+        });
         let Some(admin) = admin else {
             if self.options.request.is_some() {
                 row.by_hand();

@@ -1,15 +1,17 @@
 //! What a source has that its copy lacks: earlier commits, messages of tags, discussions, pull requests, likes, and readers. What is not told stays not told.
 
 use hf2ms_hub::{Community, Gate, RepoAdmin, RepoInfo, Visibility, refs_by_git};
+use hf2ms_worker::pipeline::source::PinnedSource;
 
 use super::compared::Compared;
 use super::copy_repo::CopyReaders;
 use super::doubt::Checked;
 use super::history;
 use super::options::CleanupOptions;
-use crate::runs::removal::Losses;
+use crate::runs::removal::{Losses, Removal};
 use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
+use crate::ui::errors::CliResult;
 use crate::ui::screen::Screen;
 
 /// Counts what the copy lacks. A hub without `admin` tells of commits and readers only.
@@ -31,6 +33,10 @@ pub async fn of(
             told.map_err(|error| hub_error(&error, &source.at, settings, AccessMode::Read))?
         }
     };
+    let access = match removal_of(compared, options)? {
+        Some(removal) => kept_access(source, &removal),
+        None => access(&source.info, compared.readers),
+    };
     let (history, history_doubt) = history::of(compared, options, screen).await?;
     Ok(Losses {
         history,
@@ -40,7 +46,7 @@ pub async fn of(
         pull_requests: community.pull_requests,
         likes: community.likes,
         conversions: compared.refs.refs().others as u64,
-        access: access(&source.info, compared.readers),
+        access,
     })
 }
 
@@ -60,7 +66,35 @@ async fn tag_messages(compared: &Compared<'_>, settings: &Settings) -> u64 {
     lost.count() as u64
 }
 
-/// What its owner and its readers lose.
+/// What is done with a source that stays; `None` where the copy is all that is left of it.
+fn removal_of(compared: &Compared<'_>, options: &CleanupOptions<'_>) -> CliResult<Option<Removal>> {
+    let request = options.request.as_ref();
+    let kept = request.filter(|request| !request.loses());
+    kept.map(|request| request.of(&compared.source.at.id))
+        .transpose()
+}
+
+/// What its owner and its readers lose where it stays, in another place or for fewer.
+fn kept_access(source: &PinnedSource, removal: &Removal) -> Vec<String> {
+    let lost = match removal {
+        Removal::Move { to } if !to.owner().eq_ignore_ascii_case(source.at.id.owner()) => {
+            let owner = to.owner();
+            Some(format!(
+                "control: it will belong to {owner}, whose members may read it"
+            ))
+        }
+        Removal::MakePrivate if source.info.visibility.shows_more_than(Visibility::Private) => {
+            let visibility = source.info.visibility;
+            Some(format!(
+                "readers: it is {visibility}, and nobody but its owner will see it"
+            ))
+        }
+        _ => None,
+    };
+    lost.into_iter().collect()
+}
+
+/// What its owner and its readers lose where it is deleted.
 fn access(source: &RepoInfo, readers: &CopyReaders) -> Vec<String> {
     let control = readers.stranger.iter();
     let control =

@@ -77,3 +77,50 @@ fn the_consent_of_readers_is_refused_where_nothing_is_removed() {
     let ran = world.run_with(&["migrate", "alice/model", AGREED], &[TOKEN]);
     ran.refused_with(2, "none is asked for: give --then cleanup");
 }
+
+/// The losses of the only row, which would go.
+fn access(world: &World, action: &[&str]) -> Value {
+    let ran = run(
+        world,
+        &[&["cleanup", "alice/model", "--json"][..], action].concat(),
+    );
+    let row = ran.event("cleanup_repo");
+    assert_eq!(row["state"], "would_go", "{}{}", ran.stdout, ran.stderr);
+    row["losses"]["access"].clone()
+}
+
+#[test]
+fn a_source_that_is_moved_to_another_owner_or_hidden_says_what_is_lost() {
+    let world = copied();
+    let control = "control: it will belong to acme, whose members may read it";
+    for (action, lost) in [
+        (&["--move-to", "acme/NAME"][..], json!([control])),
+        (&["--move-to", "archive-NAME"], json!(null)),
+        (
+            &["--make-private"],
+            json!(["readers: it is public, and nobody but its owner will see it"]),
+        ),
+    ] {
+        assert_eq!(access(&world, action), lost);
+    }
+    flags(&world, "hf", json!({"private": true}));
+    assert_eq!(access(&world, &["--make-private"]), json!(null));
+    let ran = run(
+        &world,
+        &["cleanup", "alice/model", "--move-to", "acme/NAME"],
+    );
+    assert!(ran.stdout.contains(control), "{}", ran.stdout);
+}
+
+#[test]
+fn a_copy_that_shows_more_than_its_source_is_said_in_the_row() {
+    let world = copied();
+    flags(&world, "hf", json!({"private": true}));
+    let args = ["cleanup", "alice/model", "--history-may-go"];
+    let ran = run(&world, &[&args[..], &["--json"]].concat());
+    let row = ran.event("cleanup_repo");
+    let more = "public, and the source private";
+    assert_eq!((ran.code, &row["copy_shows_more"]), (0, &json!(more)));
+    let ran = run(&world, &args);
+    assert!(ran.stdout.contains(&format!("({more})")), "{}", ran.stdout);
+}
