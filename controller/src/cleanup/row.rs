@@ -96,6 +96,25 @@ impl Status for CleanupState {
             Self::NotLookedAt => "not looked at",
         }
     }
+
+    /// What a row has as its state.
+    fn key(self) -> &'static str {
+        match self {
+            Self::WouldGo => "would_go",
+            Self::Gone => "gone",
+            Self::NotFound => "not_found",
+            Self::NotConfirmed => "not_confirmed",
+            Self::NotLookedAt => "not_looked_at",
+            other => other.name(),
+        }
+    }
+
+    fn name_of(self, count: usize) -> &'static str {
+        match self {
+            Self::Stays if count > 1 => "stay",
+            other => other.name(),
+        }
+    }
 }
 
 /// The row of one source.
@@ -162,6 +181,11 @@ impl CleanupRow {
     /// Why it stays.
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
+    }
+
+    /// What was done with it.
+    pub fn removal(&self) -> Option<&Removal> {
+        self.removal.as_ref()
     }
 
     /// The exit code of this source alone.
@@ -259,5 +283,17 @@ impl CleanupRow {
             number(lost),
             self.reason.clone().unwrap_or_default(),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_has_the_state_of_its_rows_as_key() {
+        for state in CleanupState::ALL {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.key());
+        }
     }
 }

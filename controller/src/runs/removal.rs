@@ -35,12 +35,20 @@ impl Removal {
         }
     }
 
+    /// What was done with each of several: `moved`.
+    pub fn did(&self) -> &'static str {
+        match self {
+            Self::Delete => "deleted",
+            Self::Move { .. } => "moved",
+            Self::MakePrivate => "made private",
+        }
+    }
+
     /// What was done: `deleted`, `moved to org/archive-name`.
     pub fn done(&self) -> String {
         match self {
-            Self::Delete => "deleted".to_owned(),
             Self::Move { to } => format!("moved to {to}"),
-            Self::MakePrivate => "made private".to_owned(),
+            other => other.did().to_owned(),
         }
     }
 }
