@@ -78,6 +78,25 @@ def test_the_question_names_both_sides_and_only_the_very_id_deletes(sandbox, tmp
     assert not is_there(sandbox, id)
 
 
+def test_the_end_of_the_input_agrees_to_nothing_and_is_said_on_a_line_of_its_own(sandbox, tmp_path, copied):
+    id = copied("alice/cleanup-ended")
+    with cleanup(sandbox, tmp_path, id, "--delete") as terminal:
+        shown = screen(terminal.until(asked(id)))
+        terminal.type("\x04")
+        code, last = terminal.end()
+    assert "compared    1 branch or tag: by digest" in shown, shown
+    said = f"error: not confirmed: {id} is kept, since nothing was typed"
+    assert code == 130 and any(line.startswith(said) for line in last), screen(last)
+    assert is_there(sandbox, id)
+
+
+def test_a_row_that_does_not_fit_has_a_line_for_each_cell(sandbox, tmp_path, copied):
+    id = copied("alice/cleanup-narrow")
+    with Terminal(sandbox, tmp_path, 60, "cleanup", id, HF_TOKEN=sandbox.hf_alice) as terminal:
+        code, last = terminal.end()
+    assert code == 1 and any(line.split() == ["state", "stays"] for line in last), screen(last)
+
+
 CHANGES = {
     "commit": lambda sandbox, id: sandbox.seed("ms", "model", id, {"path": "new.txt", "text": "new"}, message="m"),
     "private": lambda sandbox, id: sandbox.post("/repo", hub="ms", kind="model", id=id, private=True),

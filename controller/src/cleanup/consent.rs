@@ -5,7 +5,7 @@ use hf2ms_worker::protocol::Exit;
 
 use super::examine::WholeCopy;
 use super::options::CleanupOptions;
-use crate::runs::removal::{Removal, compared_by};
+use crate::runs::removal::Removal;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::input;
 use crate::ui::nouns::counted;
@@ -82,9 +82,14 @@ impl Consents {
         if matches!(self.0, Means::Typed) {
             let ask = || screen.ask(question(whole, &removal));
             let typed = input::fresh_line(ask).await;
+            if !typed.as_ref().is_some_and(|typed| typed.ends_with('\n')) {
+                // What is said next begins a line.
+                screen.ask("\n");
+            }
             let id = &whole.source().at.id;
             let why = match typed {
                 Some(typed) if is_same(&typed, id.as_str()) => None,
+                Some(typed) if typed.is_empty() => Some("nothing was typed"),
                 Some(_) => Some("its id is not what was typed"),
                 None => Some("nobody could be asked"),
             };
@@ -127,20 +132,12 @@ fn question(whole: &WholeCopy, removal: &Removal) -> String {
         Some(head) => format!("commit {head}"),
         None => format!("branch {}", copy.revision),
     };
-    let lost = match (removal, record.lost()) {
-        (Removal::Delete, words) if words.is_empty() => "nothing that is known".to_owned(),
-        (Removal::Delete, words) => words.join(", "),
-        _ => "nothing: it stays its owner's".to_owned(),
-    };
     let aim = match removal {
         Removal::Move { to } => format!("move to {to}"),
         other => other.verb().to_owned(),
     };
-    let compared = format!(
-        "{} branches and tags, {}",
-        record.revisions.len(),
-        compared_by(record.level)
-    );
+    let more = whole.readers().more_than(&whole.source().info);
+    let more = more.map_or_else(String::new, |more| format!("; it is {more}"));
     let lines = [
         format!(
             "About to {aim}: {} {} on {}, at commit {}",
@@ -152,12 +149,12 @@ fn question(whole: &WholeCopy, removal: &Removal) -> String {
             format!("{}, {}", counted(files, "file"), size(bytes)),
         ),
         format!(
-            "  its copy: {} {} on {}, at {stands}",
+            "  its copy: {} {} on {}, at {stands}{more}",
             copy.kind, copy.id, copy.hub
         ),
         labelled("page", copy.web_url()),
-        labelled("compared", compared),
-        format!("  lost with it: {lost}"),
+        labelled("compared", record.compared()),
+        format!("  lost with it: {}", record.lost()),
         format!("Type {} to agree: ", source.id),
     ];
     lines.join("\n")

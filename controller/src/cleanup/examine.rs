@@ -17,7 +17,7 @@ use super::compared::Compared;
 use super::copy_repo::CopyReaders;
 use super::doubt::{Checked, Doubt};
 use super::losses;
-use super::options::{CleanupOptions, HistoryPolicy};
+use super::options::{CleanupOptions, LossPolicy};
 use super::row::{CleanupEntry, CleanupRow};
 use super::source_refs::{SourceRefs, source_repo};
 use crate::args::workers::EngineKind;
@@ -118,6 +118,7 @@ impl Examiner<'_> {
         check_pinned(&source.repo, &refs)?;
         let readers = stop.unless(CopyReaders::of(&destination.at, settings));
         let readers = readers.await?;
+        examined.row.shows(readers.more_than(&source.repo.info));
         self.check_owner(&readers)?;
         let options = self.verify_options();
         let pairs = RevisionPairs {
@@ -168,16 +169,17 @@ impl Examiner<'_> {
     ) -> Checked<(Losses, Arc<dyn RepoAdmin>)> {
         let losses = losses::of(compared, admin.as_deref(), self.options, self.screen);
         let losses = self.options.stop.unless(losses).await?;
-        if self.options.loses() {
-            row.loses(&losses);
-        }
+        row.loses(match self.options.loses() {
+            true => losses.clone(),
+            false => losses.of_access(),
+        });
         let Some(admin) = admin else {
             if self.options.request.is_some() {
                 row.by_hand();
             }
             return Err(by_hand(&compared.source.at));
         };
-        self.check_history(&losses)?;
+        self.check_agreed(&losses, compared)?;
         Ok((losses, admin))
     }
 
@@ -210,16 +212,29 @@ impl Examiner<'_> {
         Ok(Some(run))
     }
 
-    /// Refuses to lose a history that no copy is known to hold.
-    fn check_history(&self, losses: &Losses) -> Checked<()> {
-        if !self.options.loses() || self.options.history == HistoryPolicy::MayGo {
+    /// Refuses to lose a history that no copy is known to hold, or access that readers have now.
+    fn check_agreed(&self, losses: &Losses, compared: &Compared<'_>) -> Checked<()> {
+        if !self.options.loses() {
             return Ok(());
         }
-        match losses.unheld() {
-            None => Ok(()),
-            Some(unheld) => Err(Doubt::because(format!(
+        let mut needed = Vec::new();
+        if self.options.history == LossPolicy::Needed
+            && let Some(unheld) = losses.unheld()
+        {
+            needed.push(format!(
                 "{unheld} would be lost: --history-may-go agrees to that"
-            ))),
+            ));
+        }
+        let readers = losses::readers(&compared.source.info, compared.readers);
+        if self.options.readers == LossPolicy::Needed && !readers.is_empty() {
+            let readers = readers.join("; ");
+            needed.push(format!(
+                "access would be lost ({readers}): --readers-may-go agrees to that"
+            ));
+        }
+        match needed.is_empty() {
+            true => Ok(()),
+            false => Err(Doubt::because(needed.join("; "))),
         }
     }
 

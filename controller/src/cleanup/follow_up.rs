@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use hf2ms_hub::Revision;
 use hf2ms_worker::protocol::{Exit, VerifyLevel};
 
-use super::options::{CleanupOptions, HistoryPolicy, MOST, RemovalRequest};
+use super::options::{CleanupOptions, LossPolicy, MOST, RemovalRequest};
 use super::row::CleanupEntry;
 use super::sites;
 use crate::args::route::Route;
@@ -28,6 +28,9 @@ pub struct ConsentArgs {
     /// Agree that commits are lost which no copy is known to hold, and discussions and pull requests whose number is not told
     #[arg(long)]
     history_may_go: bool,
+    /// Agree that readers of the sources lose their access, where the copies are private or behind a gate
+    #[arg(long)]
+    readers_may_go: bool,
     /// Agree to the removal of exactly so many repos, without a question [default: each repo's id has to be typed]
     #[arg(long, value_name = "N")]
     yes_delete: Option<u64>,
@@ -35,11 +38,13 @@ pub struct ConsentArgs {
 
 impl ConsentArgs {
     /// Whether a history that no copy holds may be lost.
-    pub fn history(&self) -> HistoryPolicy {
-        match self.history_may_go {
-            true => HistoryPolicy::MayGo,
-            false => HistoryPolicy::Needed,
-        }
+    pub fn history(&self) -> LossPolicy {
+        LossPolicy::of(self.history_may_go)
+    }
+
+    /// Whether readers of the source may lose their access.
+    pub fn readers(&self) -> LossPolicy {
+        LossPolicy::of(self.readers_may_go)
     }
 
     /// The number of repos that the command line agrees to remove.
@@ -48,7 +53,7 @@ impl ConsentArgs {
     }
 
     fn is_given(&self) -> bool {
-        self.history_may_go || self.yes_delete.is_some()
+        self.history_may_go || self.readers_may_go || self.yes_delete.is_some()
     }
 }
 
@@ -77,7 +82,7 @@ impl FollowUpArgs {
     pub fn fit(&self) -> CliResult<()> {
         match self.consent.is_given() && !self.removes() {
             true => Err(CliError::usage(
-                "--yes-delete and --history-may-go agree to a removal, and none is asked for: give --then cleanup, too",
+                "--yes-delete, --history-may-go and --readers-may-go agree to a removal, and none is asked for: give --then cleanup, too",
             )),
             false => Ok(()),
         }
@@ -129,6 +134,7 @@ impl FollowUpArgs {
             request: Some(RemovalRequest::Delete),
             level: VerifyLevel::Sample,
             history: self.consent.history(),
+            readers: self.consent.readers(),
             agreed,
             // The exact number is a limit itself.
             most: agreed.unwrap_or(MOST),

@@ -11,7 +11,7 @@ use hf2ms_worker::protocol::{
 
 use super::compared::Compared;
 use super::doubt::Checked;
-use super::options::{CleanupOptions, HistoryPolicy};
+use super::options::{CleanupOptions, LossPolicy};
 use super::verified::VerifiedRevision;
 use crate::args::workers::WorkerArgs;
 use crate::batch::list;
@@ -41,7 +41,7 @@ pub async fn of(
     screen: &Screen,
 ) -> Checked<FoundHistory> {
     let counted = count(compared, options).await?;
-    let is_asked = options.loses() && options.history == HistoryPolicy::Needed;
+    let is_asked = options.loses() && options.history == LossPolicy::Needed;
     let is_same = compared
         .revisions
         .iter()

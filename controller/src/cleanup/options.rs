@@ -31,7 +31,9 @@ pub struct CleanupOptions<'a> {
     /// How much of each copy is read.
     pub level: VerifyLevel,
     /// Whether a history that no copy holds may be lost.
-    pub history: HistoryPolicy,
+    pub history: LossPolicy,
+    /// Whether readers of the source may lose their access.
+    pub readers: LossPolicy,
     /// The number of repos that the command line agrees to remove.
     pub agreed: Option<u64>,
     /// The most repos that are removed.
@@ -45,13 +47,23 @@ impl CleanupOptions<'_> {
     }
 }
 
-/// What happens to a source whose history the copy does not hold.
+/// What happens to a source that has something which the copy does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HistoryPolicy {
+pub enum LossPolicy {
     /// It stays.
     Needed,
     /// It may be removed all the same.
     MayGo,
+}
+
+impl LossPolicy {
+    /// The policy, by whether somebody has agreed.
+    pub fn of(is_agreed: bool) -> Self {
+        match is_agreed {
+            true => Self::MayGo,
+            false => Self::Needed,
+        }
+    }
 }
 
 /// What is done with every source of a command.

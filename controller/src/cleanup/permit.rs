@@ -111,7 +111,7 @@ async fn check_losses(
         false => Ok(()),
         true => Err(Doubt::because(format!(
             "more would be lost than was said: {}",
-            now.words().join(", ")
+            now.readable()
         ))),
     }
 }

@@ -96,6 +96,25 @@ impl Status for CleanupState {
             Self::NotLookedAt => "not looked at",
         }
     }
+
+    /// What a row has as its state.
+    fn key(self) -> &'static str {
+        match self {
+            Self::WouldGo => "would_go",
+            Self::Gone => "gone",
+            Self::NotFound => "not_found",
+            Self::NotConfirmed => "not_confirmed",
+            Self::NotLookedAt => "not_looked_at",
+            other => other.name(),
+        }
+    }
+
+    fn name_of(self, count: usize) -> &'static str {
+        match self {
+            Self::Stays if count > 1 => "stay",
+            other => other.name(),
+        }
+    }
 }
 
 /// The row of one source.
@@ -109,13 +128,15 @@ pub struct CleanupRow {
     source: Option<RepoAt>,
     /// Its copy.
     copy: Option<RepoAt>,
+    /// How the copy shows more than the source.
+    copy_shows_more: Option<String>,
     /// The files of its main branch.
     files: Option<u64>,
     /// Their bytes.
     bytes: Option<u64>,
     /// Its branches and tags, all of which were compared.
     revisions: Option<u64>,
-    /// What the copy lacks.
+    /// What is lost with it.
     losses: Option<Losses>,
     /// What was done with it.
     removal: Option<Removal>,
@@ -135,6 +156,7 @@ impl CleanupRow {
             state: CleanupState::NotLookedAt,
             source: None,
             copy: None,
+            copy_shows_more: None,
             files: None,
             bytes: None,
             revisions: None,
@@ -159,6 +181,11 @@ impl CleanupRow {
     /// Why it stays.
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
+    }
+
+    /// What was done with it.
+    pub fn removal(&self) -> Option<&Removal> {
+        self.removal.as_ref()
     }
 
     /// The exit code of this source alone.
@@ -188,9 +215,14 @@ impl CleanupRow {
         files_and_bytes
     }
 
-    /// What the copy lacks is known.
-    pub(super) fn loses(&mut self, losses: &Losses) {
-        self.losses = Some(losses.clone());
+    /// Who sees the copy is known.
+    pub(super) fn shows(&mut self, more: Option<String>) {
+        self.copy_shows_more = more;
+    }
+
+    /// What is lost is known.
+    pub(super) fn loses(&mut self, losses: Losses) {
+        self.losses = Some(losses);
     }
 
     /// Its hub lets no token remove it.
@@ -232,12 +264,12 @@ impl CleanupRow {
 
     /// The cells of the table.
     pub(super) fn cells(&self) -> Vec<String> {
-        let copy = self.copy.as_ref();
-        let copy = copy.map(RepoAt::web_url);
-        let lost = self.losses.as_ref().map(|losses| match losses.words() {
-            words if words.is_empty() => "nothing that is known".to_owned(),
-            words => words.join(", "),
+        let copy = self.copy.as_ref().map(RepoAt::web_url);
+        let copy = copy.map(|url| match &self.copy_shows_more {
+            Some(more) => format!("{url} ({more})"),
+            None => url,
         });
+        let lost = self.losses.as_ref().map(Losses::readable);
         let state = match &self.removal {
             Some(removal) => removal.done(),
             None => self.state.name().to_owned(),
@@ -251,5 +283,17 @@ impl CleanupRow {
             number(lost),
             self.reason.clone().unwrap_or_default(),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_has_the_state_of_its_rows_as_key() {
+        for state in CleanupState::ALL {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.key());
+        }
     }
 }

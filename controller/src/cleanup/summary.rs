@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::row::{CleanupRow, CleanupState};
-use crate::ui::counts::Counts;
+use crate::ui::counts::{Counts, Status};
 use crate::ui::nouns::counted;
 use crate::ui::screen::Screen;
 use crate::ui::table::{Column, Table};
@@ -81,7 +81,12 @@ impl CleanupSummary {
             false => table.without("why"),
         };
         let repos = counted(self.rows.len() as u64, "repo");
-        screen.print(format!("{table}\n{repos}: {}", self.counts().readable()));
+        let counts = self.counts().readable();
+        let counts = match self.rows.iter().find_map(CleanupRow::removal) {
+            Some(removal) => counts.replace(CleanupState::Removed.name(), removal.did()),
+            None => counts,
+        };
+        screen.print(format!("{}\n{repos}: {counts}", table.fitted()));
     }
 
     /// Tells programs how it ended.

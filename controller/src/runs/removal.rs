@@ -5,7 +5,7 @@ use hf2ms_worker::protocol::VerifyLevel;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ui::nouns::counted;
+use crate::ui::nouns::{counted, grouped};
 
 /// The file of a run that has all that is known of a source before its hub is asked to remove it.
 pub const RECORD: &str = "removal.json";
@@ -35,12 +35,20 @@ impl Removal {
         }
     }
 
+    /// What was done with each of several: `moved`.
+    pub fn did(&self) -> &'static str {
+        match self {
+            Self::Delete => "deleted",
+            Self::Move { .. } => "moved",
+            Self::MakePrivate => "made private",
+        }
+    }
+
     /// What was done: `deleted`, `moved to org/archive-name`.
     pub fn done(&self) -> String {
         match self {
-            Self::Delete => "deleted".to_owned(),
             Self::Move { to } => format!("moved to {to}"),
-            Self::MakePrivate => "made private".to_owned(),
+            other => other.did().to_owned(),
         }
     }
 }
@@ -82,7 +90,7 @@ pub struct Losses {
     /// Refs that the hub itself has made: conversions.
     #[serde(default)]
     pub conversions: u64,
-    /// What its readers lose, in words: access that its gate granted, or a copy that fewer may see.
+    /// What its owner and its readers lose, in words: access that its gate granted, a copy that fewer may see, another owner.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub access: Vec<String>,
 }
@@ -135,8 +143,28 @@ impl Losses {
             || grows(self.pull_requests, before.pull_requests)
     }
 
+    /// What is lost where the repo itself stays, with all that is in it: access alone.
+    pub fn of_access(&self) -> Self {
+        Self {
+            history: HistoryLoss::None,
+            discussions: Some(0),
+            pull_requests: Some(0),
+            likes: Some(0),
+            access: self.access.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// The losses in one line.
+    pub fn readable(&self) -> String {
+        match self.words() {
+            words if words.is_empty() => "nothing that is known".to_owned(),
+            words => words.join("; "),
+        }
+    }
+
     /// The losses in words, the history first. What is not told is said so.
-    pub fn words(&self) -> Vec<String> {
+    fn words(&self) -> Vec<String> {
         let history = match self.history {
             HistoryLoss::None | HistoryLoss::Held => None,
             HistoryLoss::Commits { earlier } => Some(format!(
@@ -257,7 +285,7 @@ pub struct RemovalRecord {
 }
 
 /// How files were compared, in words.
-pub fn compared_by(level: VerifyLevel) -> &'static str {
+fn compared_by(level: VerifyLevel) -> &'static str {
     match level {
         VerifyLevel::Deep => "by digest, and every byte of the copy read",
         VerifyLevel::Sample => "by digest, and both ends of each content read",
@@ -266,12 +294,23 @@ pub fn compared_by(level: VerifyLevel) -> &'static str {
 }
 
 impl RemovalRecord {
-    /// What is lost by it, in words; nothing where the source stays its owner's.
-    pub fn lost(&self) -> Vec<String> {
+    /// What is lost by it, in one line.
+    pub fn lost(&self) -> String {
+        let access = &self.losses.access;
         match self.removal {
-            Removal::Delete => self.losses.words(),
-            Removal::Move { .. } | Removal::MakePrivate => Vec::new(),
+            Removal::Delete => self.losses.readable(),
+            _ if access.is_empty() => "nothing: it stays its owner's".to_owned(),
+            _ => access.join("; "),
         }
+    }
+
+    /// What was compared, and how.
+    pub fn compared(&self) -> String {
+        let refs = match self.revisions.len() as u64 {
+            1 => "1 branch or tag".to_owned(),
+            refs => format!("{} branches and tags", grouped(refs)),
+        };
+        format!("{refs}: {}", compared_by(self.level))
     }
 
     /// Files and bytes of the main branch.

@@ -4,7 +4,7 @@ use hf2ms_worker::protocol::Exit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::removal::{RECORD, RemovalRecord, compared_by};
+use super::removal::{RECORD, RemovalRecord};
 use crate::runs::State;
 use crate::ui::nouns::grouped;
 use crate::ui::screen::{Screen, size};
@@ -69,11 +69,6 @@ impl RemovalReport {
     pub fn readable(&self) -> String {
         let record = &self.record;
         let (files, bytes) = record.extent();
-        let revisions = record.revisions.len() as u64;
-        let lost = match record.lost() {
-            words if words.is_empty() => "nothing that is known".to_owned(),
-            words => words.join(", "),
-        };
         let found = match self.end {
             RemovalEnd::Done => "",
             RemovalEnd::FoundDone => "; the run did not learn the answer",
@@ -82,17 +77,12 @@ impl RemovalReport {
             Some(head) => format!("{} at {head}", self.url),
             None => self.url.clone(),
         };
-        let compared = format!(
-            "{} branches and tags: {}",
-            grouped(revisions),
-            compared_by(record.level)
-        );
         let rows = [
             ("commit", record.source.revision.to_string()),
             ("files", format!("{}, {}", grouped(files), size(bytes))),
-            ("compared", compared),
+            ("compared", record.compared()),
             ("copy", copy),
-            ("lost", lost),
+            ("lost", record.lost()),
             ("digests", RECORD.to_owned()),
         ];
         let rows = rows.map(|(name, value)| labelled(name, value));

@@ -7,8 +7,18 @@ pub trait Status: Copy + PartialEq + 'static {
     /// All of them, in the order in which counts are shown.
     const ALL: &'static [Self];
 
-    /// The word for the user and for JSON.
+    /// The word for the user.
     fn name(self) -> &'static str;
+
+    /// The key of its count in JSON.
+    fn key(self) -> &'static str {
+        self.name()
+    }
+
+    /// The word for the user behind a count.
+    fn name_of(self, _count: usize) -> &'static str {
+        self.name()
+    }
 }
 
 /// How many rows have each status.
@@ -34,7 +44,7 @@ impl<S: Status> Counts<S> {
     pub fn by_name(&self) -> BTreeMap<&'static str, usize> {
         self.0
             .iter()
-            .map(|(status, count)| (status.name(), *count))
+            .map(|(status, count)| (status.key(), *count))
             .collect()
     }
 
@@ -42,7 +52,7 @@ impl<S: Status> Counts<S> {
     pub fn readable(&self) -> String {
         let some = self.0.iter().filter(|(_, count)| *count > 0);
         let words: Vec<String> = some
-            .map(|(status, count)| format!("{count} {}", status.name()))
+            .map(|(status, count)| format!("{count} {}", status.name_of(*count)))
             .collect();
         words.join(", ")
     }

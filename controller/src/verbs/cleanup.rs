@@ -104,6 +104,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
             false => VerifyLevel::Sample,
         },
         history: args.consent.history(),
+        readers: args.consent.readers(),
         agreed: args.consent.agreed(),
         most: args.max_delete,
     };

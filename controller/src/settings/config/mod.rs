@@ -41,7 +41,7 @@ const WITHOUT_DEFAULTS: [&str; 9] = [
 /// A verb whose options only the command line may set: it removes repos.
 const TYPED_VERB: &str = "cleanup";
 /// Options of other verbs that only the command line may set: they remove repos, or agree to that.
-const TYPED_OPTIONS: [&str; 3] = ["history-may-go", "then", "yes-delete"];
+const TYPED_OPTIONS: [&str; 4] = ["history-may-go", "readers-may-go", "then", "yes-delete"];
 
 /// Whether only the command line may set this option.
 fn is_typed_only(set: &DefaultOption, verb: &str) -> bool {

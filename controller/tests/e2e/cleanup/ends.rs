@@ -133,6 +133,28 @@ fn a_source_is_moved_or_made_private_instead_and_no_history_is_asked_for() {
 }
 
 #[test]
+fn the_last_line_says_what_was_done() {
+    let world = copied();
+    let files = json!([{"path": "a.bin", "size": 300_000, "seed": 1}]);
+    world.seed(
+        &json!({"hub": "hf", "kind": "model", "id": "alice/other", "files": files}).to_string(),
+    );
+    migrated(&world, "alice/other");
+    let says = |args: &[&str], words: &str| {
+        let ran = run(&world, &[&["cleanup"][..], args].concat());
+        assert!(ran.stdout.ends_with(words), "{}{}", ran.stdout, ran.stderr);
+    };
+    says(&["alice/model", "alice/other"], "2 repos: 2 stay\n");
+    let delete = ["alice/other", "--history-may-go", "--delete"];
+    let agreed = ["--yes-delete", "1"];
+    says(&[&delete[..], &agreed].concat(), "1 repo: 1 deleted\n");
+    let hide = ["alice/model", "--make-private"];
+    says(&[&hide[..], &agreed].concat(), "1 repo: 1 made private\n");
+    let moved = ["alice/model", "--move-to", "old"];
+    says(&[&moved[..], &agreed].concat(), "1 repo: 1 moved\n");
+}
+
+#[test]
 fn a_list_has_comments_and_repeats_and_each_repo_of_it_counts_once() {
     let world = World::new();
     let files = json!([{"path": "a.bin", "size": 300_000, "seed": 1}]);
@@ -176,7 +198,7 @@ fn a_list_has_comments_and_repeats_and_each_repo_of_it_counts_once() {
     assert!(is_there(&world, "alice/lone"));
     let counts = &two.event("cleanup")["counts"];
     assert_eq!(
-        (&counts["removed"], &counts["not found"]),
+        (&counts["removed"], &counts["not_found"]),
         (&json!(2), &json!(1))
     );
 }

@@ -5,6 +5,7 @@ mod doubts;
 mod ends;
 mod history;
 mod kept;
+mod readers;
 mod refusals;
 mod sites;
 

@@ -13,7 +13,7 @@ fn no_file_and_no_variable_sets_an_option_of_cleanup_and_each_that_tries_is_name
     let world = copied();
     let folder = world.path("home/.config/hf2ms");
     std::fs::create_dir_all(&folder).unwrap();
-    let config = "[cleanup]\ndelete = true\nyes-delete = 1\nhistory-may-go = true\n[profile.real.cleanup]\ndeep = true\n";
+    let config = "[cleanup]\ndelete = true\nyes-delete = 1\nhistory-may-go = true\nreaders-may-go = true\n[profile.real.cleanup]\ndeep = true\n";
     std::fs::write(folder.join("config.toml"), config).unwrap();
     let home = world.path("home");
     let variables = [
@@ -35,6 +35,7 @@ fn no_file_and_no_variable_sets_an_option_of_cleanup_and_each_that_tries_is_name
         "max-delete",
         "yes-delete",
         "history-may-go",
+        "readers-may-go",
         "deep",
     ] {
         let line = format!("--{option} of hf2ms cleanup is not set by ");
