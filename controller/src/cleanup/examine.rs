@@ -196,10 +196,10 @@ impl Examiner<'_> {
 
     /// Begins the run that holds the locks of both sides; none where nothing is removed.
     fn begin(&self, source: &RepoAt, copy: &RepoAt) -> Checked<Option<RunDir>> {
+        self.options.runs.check_unused(source, copy)?;
         if self.options.request.is_none() {
             return Ok(None);
         }
-        self.options.runs.check_unused(source, copy)?;
         let run = self.options.runs.begin(NewRun {
             verb: RunVerb::Cleanup,
             on: EngineKind::Local,
