@@ -26,6 +26,8 @@ pub struct BatchEntry {
     pub route: Route,
     /// The destination's id.
     pub destination: RepoId,
+    /// Whether somebody has named the destination's owner: the list, or an option.
+    pub names_owner: bool,
     /// One revision, or all.
     pub revisions: RevisionScope,
     origin: EntryOrigin,
@@ -270,6 +272,7 @@ fn entry(
     Ok(BatchEntry {
         name: format!("{folder}{}", from.id),
         destination: to.id.clone(),
+        names_owner: args.dest.is_some() || destination.id(route.source_id())?.is_some(),
         revisions: RevisionScope::One,
         route,
         origin: named.origin,

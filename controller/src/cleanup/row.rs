@@ -25,16 +25,13 @@ pub struct CleanupEntry {
 }
 
 impl CleanupEntry {
-    /// An entry of a list. The owner of its copy is named where it is another than the source's, or is the one that `against` names.
-    pub fn of(entry: BatchEntry, against: Option<&str>) -> Self {
-        let owner = entry.destination.owner().to_owned();
-        let is_other = owner != entry.route.source_id().owner();
-        let is_named = is_other || against == Some(owner.as_str());
-        let BatchEntry { name, route, .. } = entry;
+    /// An entry of the command line or a list, either of which may name the owner of its copy.
+    pub fn of(entry: BatchEntry) -> Self {
+        let named = entry.names_owner;
+        let own = Self::of_own(entry);
         Self {
-            name,
-            route,
-            owner: is_named.then_some(owner),
+            owner: own.owner.filter(|_| named),
+            ..own
         }
     }
 
