@@ -14,6 +14,8 @@ fn without_an_action_a_table_says_what_could_go_and_what_is_lost_and_nothing_goe
     assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
     let words = "at least 1 earlier commit would be lost: --history-may-go agrees to that";
     assert!(ran.stdout.contains(words), "{}", ran.stdout);
+    let words = "symbolic links and file modes: not told";
+    assert!(ran.stdout.contains(words), "{}", ran.stdout);
     let ran = run(
         &world,
         &["cleanup", "alice/model", "--history-may-go", "--json"],
@@ -25,8 +27,8 @@ fn without_an_action_a_table_says_what_could_go_and_what_is_lost_and_nothing_goe
         (&json!(6), &json!(8_000_010))
     );
     assert_eq!(
-        row["losses"]["history"],
-        json!({"is": "commits", "earlier": 1})
+        (&row["losses"]["history"], &row["losses"]["file_modes"]),
+        (&json!({"is": "commits", "earlier": 1}), &Value::Null)
     );
     assert!(is_there(&world, "alice/model"));
     assert_eq!(world.requests("hf.delete"), 0);
