@@ -160,7 +160,11 @@ fn named(words: &[&str], origin: EntryOrigin) -> Line {
 }
 
 fn at(origin: &EntryOrigin, why: &CliError) -> CliError {
-    CliError::new(why.exit(), format!("{origin}: {why}"))
+    match origin {
+        // An empty word would leave nothing before the colon.
+        EntryOrigin::Itself(source) if source.is_empty() => why.clone(),
+        _ => CliError::new(why.exit(), format!("{origin}: {why}")),
+    }
 }
 
 /// All values, or the first error and the number of the others.
