@@ -12,6 +12,7 @@ use hf2ms_worker::pipeline::source::PinnedSource;
 use hf2ms_worker::protocol::PlanSummary;
 
 use self::find::check_apart;
+pub use self::find::is_gone;
 pub use self::whole::WholeCopy;
 use super::compared::Compared;
 use super::copy_repo::CopyReaders;

@@ -212,12 +212,12 @@ impl Removing<'_> {
         {
             Ok(permit) => permit,
             Err(Doubt::Ends(failure)) => return run.fail(&failure, screen).and(Err(failure)),
-            Err(Doubt::Gone | Doubt::Absent) => {
-                one.row.gone();
-                return end_kept(run, &one.row, screen).map(|()| Next::GoOn);
-            }
-            Err(Doubt::Stays(reason)) => {
-                let reason = screen.shown(&format!("changed since the verification: {reason}"));
+            Err(doubt) => {
+                let why = match doubt {
+                    Doubt::Stays(why) => why,
+                    _ => "it was there a moment ago, and is not seen any more".to_owned(),
+                };
+                let reason = screen.shown(&format!("changed since the verification: {why}"));
                 screen.warn(&reason);
                 one.row
                     .ended(CleanupState::Changed, reason, Exit::Incomplete);

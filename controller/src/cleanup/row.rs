@@ -51,7 +51,7 @@ pub enum CleanupState {
     WouldGo,
     /// It was removed.
     Removed,
-    /// It was not there any more.
+    /// A run of this machine has removed it before.
     Gone,
     /// It was not found: its id is wrong, or it may not be seen.
     NotFound,
@@ -200,7 +200,7 @@ impl CleanupRow {
         (self.state, self.exit) = (CleanupState::WouldGo, Exit::Done);
     }
 
-    /// It is not there any more.
+    /// A run of this machine has removed it before.
     pub(super) fn gone(&mut self) {
         (self.state, self.exit) = (CleanupState::Gone, Exit::Done);
     }
