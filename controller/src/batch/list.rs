@@ -26,6 +26,8 @@ pub struct BatchEntry {
     pub route: Route,
     /// The destination's id.
     pub destination: RepoId,
+    /// Whether somebody has named the destination's owner: the list, or an option.
+    pub names_owner: bool,
     /// One revision, or all.
     pub revisions: RevisionScope,
     origin: EntryOrigin,
@@ -172,7 +174,11 @@ fn named(words: &[&str], origin: EntryOrigin) -> Line {
 }
 
 fn at(origin: &EntryOrigin, why: &CliError) -> CliError {
-    CliError::new(why.exit(), format!("{origin}: {why}"))
+    match origin {
+        // An empty word would leave nothing before the colon.
+        EntryOrigin::Itself(source) if source.is_empty() => why.clone(),
+        _ => CliError::new(why.exit(), format!("{origin}: {why}")),
+    }
 }
 
 /// All values, or the first error and the number of the others.
@@ -284,6 +290,7 @@ fn entry(
     Ok(BatchEntry {
         name: format!("{folder}{}", from.id),
         destination: to.id.clone(),
+        names_owner: args.dest.is_some() || destination.id(route.source_id())?.is_some(),
         revisions: RevisionScope::One,
         route,
         origin: named.origin,

@@ -66,6 +66,8 @@ pub enum RepoStatus {
     ThereAlready,
     /// Skipped.
     Skipped,
+    /// A cleanup of this machine has removed its source before.
+    Gone,
     /// Not all was copied.
     Failed,
     /// The run goes on in the cloud.
@@ -88,6 +90,7 @@ impl Status for RepoStatus {
         Self::Moved,
         Self::ThereAlready,
         Self::Skipped,
+        Self::Gone,
         Self::Failed,
         Self::Submitted,
         Self::Planned,
@@ -100,6 +103,7 @@ impl Status for RepoStatus {
             Self::Moved => "moved",
             Self::ThereAlready => "there already",
             Self::Skipped => "skipped",
+            Self::Gone => "gone already",
             Self::Failed => "failed",
             Self::Submitted => "submitted",
             Self::Planned => "planned",
@@ -150,6 +154,19 @@ impl BatchRow {
             },
             Err(failure) => row.failed(&failure),
         }
+    }
+
+    /// The row of an entry whose source a cleanup has removed.
+    pub fn gone(entry: &BatchEntry) -> Self {
+        Self {
+            state: RepoStatus::Gone,
+            ..Self::new(&entry.name, entry.destination.as_str())
+        }
+    }
+
+    /// Whether it was skipped.
+    pub fn is_skipped(&self) -> bool {
+        self.state == RepoStatus::Skipped
     }
 
     /// The row of a repo that the source lists and that can't be copied.

@@ -43,11 +43,16 @@ enum Means {
 }
 
 impl Consents {
-    /// How these removals are agreed to.
+    /// How these removals are agreed to. Repos that are gone already may be counted with them: the command that has removed them is given again.
     ///
     /// # Errors
     /// There are more than the command may remove, or not as many as were agreed to, or nobody can be asked. Nothing was written.
-    pub fn of(removals: u64, options: &CleanupOptions<'_>, screen: &Screen) -> CliResult<Self> {
+    pub fn of(
+        removals: u64,
+        gone: u64,
+        options: &CleanupOptions<'_>,
+        screen: &Screen,
+    ) -> CliResult<Self> {
         let repos = counted(removals, "repo");
         if removals > options.most {
             return Err(CliError::usage(format!(
@@ -56,7 +61,9 @@ impl Consents {
             )));
         }
         match options.agreed {
-            Some(agreed) if agreed == removals => Ok(Self(Means::Counted)),
+            Some(agreed) if [removals, removals + gone].contains(&agreed) => {
+                Ok(Self(Means::Counted))
+            }
             Some(agreed) => Err(CliError::usage(format!(
                 "--yes-delete {agreed} agrees to {agreed}, and {repos} would go: nothing was removed; check the table, and give the number that it says"
             ))),
@@ -103,6 +110,20 @@ impl Consents {
             }
         }
         Ok(AgreedRemoval { whole, removal })
+    }
+}
+
+/// Nothing may go, and the command line has agreed to some: to more than those that are gone already.
+///
+/// # Errors
+/// That is so.
+pub fn check_none_agreed(agreed: Option<u64>, gone: u64) -> CliResult<()> {
+    match agreed {
+        Some(agreed) if agreed > 0 && agreed != gone => Err(CliError::usage(format!(
+            "--yes-delete {agreed} agrees to {}, and none would go: nothing was removed; check the table",
+            counted(agreed, "repo")
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -10,9 +10,9 @@ use crate::ui::errors::CliError;
 /// Why a source is not removed.
 #[derive(Debug)]
 pub enum Doubt {
-    /// It is not there any more.
+    /// A run of this machine has removed it.
     Gone,
-    /// It was not found: its id is wrong, or it may not be seen.
+    /// It is not found: its id is wrong, it may not be seen, or somebody else has removed it.
     Absent,
     /// Something is unlike a whole copy, or can't be told.
     Stays(String),

@@ -12,6 +12,7 @@ use hf2ms_worker::pipeline::source::PinnedSource;
 use hf2ms_worker::protocol::PlanSummary;
 
 use self::find::check_apart;
+pub use self::find::is_gone;
 pub use self::whole::WholeCopy;
 use super::compared::Compared;
 use super::copy_repo::CopyReaders;
@@ -198,10 +199,10 @@ impl Examiner<'_> {
 
     /// Begins the run that holds the locks of both sides; none where nothing is removed.
     fn begin(&self, source: &RepoAt, copy: &RepoAt) -> Checked<Option<RunDir>> {
+        self.options.runs.check_unused(source, copy)?;
         if self.options.request.is_none() {
             return Ok(None);
         }
-        self.options.runs.check_unused(source, copy)?;
         let run = self.options.runs.begin(NewRun {
             verb: RunVerb::Cleanup,
             on: EngineKind::Local,

@@ -4,6 +4,8 @@ use clap::ValueEnum;
 use hf2ms_hub::Revision;
 use hf2ms_worker::protocol::{Exit, VerifyLevel};
 
+use super::consent::check_none_agreed;
+use super::examine::is_gone;
 use super::options::{CleanupOptions, LossPolicy, MOST, RemovalRequest};
 use super::row::CleanupEntry;
 use super::sites;
@@ -115,10 +117,23 @@ impl FollowUpArgs {
         }
     }
 
-    /// Removes these sources, whose copies were just verified.
+    /// Whether nothing is left to copy: the source is not there, and a run of this machine has removed it.
     ///
     /// # Errors
-    /// As [`super::run`].
+    /// The hub's.
+    pub async fn is_done(
+        &self,
+        route: &Route,
+        settings: &Settings,
+        runs: &Runs,
+    ) -> CliResult<bool> {
+        Ok(self.removes() && is_gone(route, runs, settings).await?)
+    }
+
+    /// Removes these sources, whose copies were just verified, or that are gone already.
+    ///
+    /// # Errors
+    /// As [`super::run`]; there is none, and the command line has agreed to some.
     pub async fn follow(
         &self,
         entries: &[CleanupEntry],
@@ -127,6 +142,9 @@ impl FollowUpArgs {
         screen: &Screen,
     ) -> CliResult<Exit> {
         let agreed = self.consent.agreed();
+        if entries.is_empty() {
+            return check_none_agreed(agreed, 0).map(|()| Exit::Done);
+        }
         let options = CleanupOptions {
             settings,
             runs,

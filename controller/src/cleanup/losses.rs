@@ -8,6 +8,7 @@ use super::copy_repo::CopyReaders;
 use super::doubt::Checked;
 use super::history;
 use super::options::CleanupOptions;
+use super::verified::VerifiedRevision;
 use crate::runs::removal::{Losses, Removal};
 use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
@@ -38,10 +39,14 @@ pub async fn of(
         None => access(&source.info, compared.readers),
     };
     let (history, history_doubt) = history::of(compared, options, screen).await?;
+    let mut revisions = compared.revisions.iter();
+    let is_same = revisions.all(VerifiedRevision::is_same_commit);
     Ok(Losses {
         history,
         history_doubt,
         tag_messages: tag_messages(compared, settings).await,
+        // No listing tells them, and a commit names them.
+        file_modes: is_same.then_some(0),
         discussions: community.discussions,
         pull_requests: community.pull_requests,
         likes: community.likes,

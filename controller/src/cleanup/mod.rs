@@ -24,7 +24,7 @@ mod verified;
 
 use hf2ms_worker::protocol::Exit;
 
-use self::consent::Consents;
+use self::consent::{Consents, check_none_agreed};
 use self::doubt::Doubt;
 use self::examine::{ExaminedRepo, end_kept, examine};
 use self::options::{CleanupOptions, RemovalRequest};
@@ -33,7 +33,6 @@ use self::row::{CleanupEntry, CleanupState};
 use self::summary::{CleanupRepoEvent, CleanupSummary};
 use crate::runs::removal_report::RemovalReport;
 use crate::ui::errors::{CliError, CliResult};
-use crate::ui::nouns::counted;
 use crate::ui::screen::Screen;
 
 /// Examines all sources, shows what could go, and removes it if that is asked for and agreed to.
@@ -69,7 +68,8 @@ pub async fn run(
         is_one: entries.len() == 1,
     };
     let removals = found.count(CleanupState::WouldGo);
-    let ended = removing.remove_all(&mut examined, removals).await;
+    let gone = found.count(CleanupState::Gone);
+    let ended = removing.remove_all(&mut examined, removals, gone).await;
     for one in &mut examined {
         if let Some(run) = one.run.take() {
             end_kept(run, &one.row, screen)?;
@@ -148,11 +148,16 @@ enum Next {
 
 impl Removing<'_> {
     /// Removes one source after the other. The first surprise ends it, and the rest is not looked at.
-    async fn remove_all(&self, examined: &mut [ExaminedRepo], removals: u64) -> CliResult<()> {
+    async fn remove_all(
+        &self,
+        examined: &mut [ExaminedRepo],
+        removals: u64,
+        gone: u64,
+    ) -> CliResult<()> {
         if removals == 0 {
-            return self.check_none_agreed();
+            return check_none_agreed(self.options.agreed, gone);
         }
-        let consents = Consents::of(removals, self.options, self.screen)?;
+        let consents = Consents::of(removals, gone, self.options, self.screen)?;
         let mut next = Next::GoOn;
         for one in examined.iter_mut().filter(|one| one.whole.is_some()) {
             if next == Next::Stop || self.options.stop.is_asked() {
@@ -170,17 +175,6 @@ impl Removing<'_> {
         match self.options.stop.is_asked() {
             true => Err(CliError::interrupted()),
             false => Ok(()),
-        }
-    }
-
-    /// Nothing may go, and the command line has agreed to some.
-    fn check_none_agreed(&self) -> CliResult<()> {
-        match self.options.agreed {
-            None | Some(0) => Ok(()),
-            Some(agreed) => Err(CliError::usage(format!(
-                "--yes-delete {agreed} agrees to {}, and none would go: nothing was removed; check the table",
-                counted(agreed, "repo")
-            ))),
         }
     }
 
@@ -213,12 +207,12 @@ impl Removing<'_> {
         {
             Ok(permit) => permit,
             Err(Doubt::Ends(failure)) => return run.fail(&failure, screen).and(Err(failure)),
-            Err(Doubt::Gone | Doubt::Absent) => {
-                one.row.gone();
-                return end_kept(run, &one.row, screen).map(|()| Next::GoOn);
-            }
-            Err(Doubt::Stays(reason)) => {
-                let reason = screen.shown(&format!("changed since the verification: {reason}"));
+            Err(doubt) => {
+                let why = match doubt {
+                    Doubt::Stays(why) => why,
+                    _ => "it was there a moment ago, and is not seen any more".to_owned(),
+                };
+                let reason = screen.shown(&format!("changed since the verification: {why}"));
                 screen.warn(&reason);
                 one.row
                     .ended(CleanupState::Changed, reason, Exit::Incomplete);

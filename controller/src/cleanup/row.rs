@@ -25,16 +25,13 @@ pub struct CleanupEntry {
 }
 
 impl CleanupEntry {
-    /// An entry of a list. The owner of its copy is named where it is another than the source's, or is the one that `against` names.
-    pub fn of(entry: BatchEntry, against: Option<&str>) -> Self {
-        let owner = entry.destination.owner().to_owned();
-        let is_other = owner != entry.route.source_id().owner();
-        let is_named = is_other || against == Some(owner.as_str());
-        let BatchEntry { name, route, .. } = entry;
+    /// An entry of the command line or a list, either of which may name the owner of its copy.
+    pub fn of(entry: BatchEntry) -> Self {
+        let named = entry.names_owner;
+        let own = Self::of_own(entry);
         Self {
-            name,
-            route,
-            owner: is_named.then_some(owner),
+            owner: own.owner.filter(|_| named),
+            ..own
         }
     }
 
@@ -54,7 +51,7 @@ pub enum CleanupState {
     WouldGo,
     /// It was removed.
     Removed,
-    /// It was not there any more.
+    /// A run of this machine has removed it before.
     Gone,
     /// It was not found: its id is wrong, or it may not be seen.
     NotFound,
@@ -235,7 +232,7 @@ impl CleanupRow {
         (self.state, self.exit) = (CleanupState::WouldGo, Exit::Done);
     }
 
-    /// It is not there any more.
+    /// A run of this machine has removed it before.
     pub(super) fn gone(&mut self) {
         (self.state, self.exit) = (CleanupState::Gone, Exit::Done);
     }

@@ -25,7 +25,7 @@ impl SourceRefs {
     /// Asks the hub of the source, by its API and by Git: neither alone says that it has left nothing out.
     ///
     /// # Errors
-    /// [`Doubt::Gone`] where there is no such repo. A ref can't be read, its commit is not told, there is no branch, or both ways tell
+    /// [`Doubt::Absent`] where there is no such repo. A ref can't be read, its commit is not told, there is no branch, or both ways tell
     /// different refs.
     pub async fn of(at: &RepoAt, settings: &Settings) -> Checked<Self> {
         let failed = |error| hub_error(&error, at, settings, AccessMode::Read);
@@ -195,7 +195,7 @@ pub async fn missing(error: &Error, at: &RepoAt, settings: &Settings) -> Doubt {
         Err(failure) => return failure.into(),
     };
     match hub.find().await {
-        Ok(None) => Doubt::Gone,
+        Ok(None) => Doubt::Absent,
         Ok(Some(_)) => Doubt::because(format!(
             "{} of it is not there: nothing to compare",
             at.revision

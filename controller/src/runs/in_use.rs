@@ -8,11 +8,18 @@ use crate::ui::errors::{CliError, CliResult};
 
 impl Runs {
     /// Fails while a run reads or writes the source, or writes to the copy: here, or in the cloud. Runs that only compare don't count, and
-    /// those that remove have locks.
+    /// those that remove have locks. A run whose record can't be read may do anything.
     ///
     /// # Errors
-    /// A run does.
+    /// A run does, or may.
     pub fn check_unused(&self, source: &RepoAt, copy: &RepoAt) -> CliResult<()> {
+        if let Some(unread) = self.unread_runs().next() {
+            let (id, hub) = (&source.id, source.hub);
+            return Err(CliError::new(
+                Exit::Incomplete,
+                format!("{unread}; it may read or write {id} on {hub}"),
+            ));
+        }
         let all = self.list().into_iter();
         let mut at_work =
             all.filter(|run| is_at_work(run) && (is_of(run, source) || writes_to(run, copy)));

@@ -242,6 +242,13 @@ impl Runs {
         folders.filter_map(|path| UnreadRun::at(&path)).collect()
     }
 
+    /// Runs alone whose record this version can't read. Those that it has read before are not read again.
+    fn unread_runs(&self) -> impl Iterator<Item = UnreadRun> {
+        let folders = self.folders().into_iter();
+        let unread = folders.filter(|path| self.record(path).is_none());
+        unread.filter_map(|path| UnreadRun::of_run(&path))
+    }
+
     /// Fails for a run that is asked for, and can't be read: none is silently taken in its place.
     fn check_read(&self, asked: &str, found: Option<&RunRecord>) -> CliResult<()> {
         let end = asked.to_uppercase();

@@ -52,8 +52,12 @@ pub(super) fn readable<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
 impl UnreadRun {
     /// The run or the batch in this folder, if it has a record that can't be read.
     pub(super) fn at(path: &Path) -> Option<Self> {
+        Self::of_run(path).or_else(|| Self::of::<BatchRecord>(path, "batch", BATCH))
+    }
+
+    /// The run in this folder, if it has a record that can't be read.
+    pub(super) fn of_run(path: &Path) -> Option<Self> {
         Self::of::<RunRecord>(path, "run", RUN)
-            .or_else(|| Self::of::<BatchRecord>(path, "batch", BATCH))
     }
 
     fn of<T: DeserializeOwned>(path: &Path, noun: &'static str, file: &str) -> Option<Self> {

@@ -81,6 +81,9 @@ pub struct Losses {
     /// Annotated tags whose messages and authors the copy is not known to have.
     #[serde(default)]
     pub tag_messages: u64,
+    /// Symbolic links and file modes that the copy lacks: 0 where it stands at the same commits, else not told.
+    #[serde(default)]
+    pub file_modes: Option<u64>,
     /// Discussions, without pull requests.
     pub discussions: Option<u64>,
     /// Pull requests.
@@ -139,6 +142,7 @@ impl Losses {
             || self.access != before.access
             || self.conversions > before.conversions
             || self.tag_messages > before.tag_messages
+            || grows(self.file_modes, before.file_modes)
             || grows(self.discussions, before.discussions)
             || grows(self.pull_requests, before.pull_requests)
     }
@@ -185,9 +189,11 @@ impl Losses {
             Some(count) => Some(counted(count, noun)),
             None => Some(format!("{noun}s: not told")),
         });
+        let modes = self.file_modes.is_none();
         history
             .into_iter()
             .chain(counts)
+            .chain(modes.then(|| "symbolic links and file modes: not told".to_owned()))
             .chain(self.access.iter().cloned())
             .collect()
     }
@@ -336,12 +342,14 @@ mod tests {
             "discussions: not told",
             "pull requests: not told",
             "likes: not told",
+            "symbolic links and file modes: not told",
         ];
         assert_eq!(untold, expected);
         let told = Losses {
             history: HistoryLoss::Commits { earlier: 1 },
             history_doubt: None,
             tag_messages: 1,
+            file_modes: Some(0),
             discussions: Some(0),
             pull_requests: Some(2),
             likes: Some(0),

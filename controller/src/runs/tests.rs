@@ -209,4 +209,20 @@ fn a_source_that_a_run_reads_is_in_use() {
     assert!(line.unwrap_err().to_string().contains("writes to org/b"));
     drop(copying);
     assert!(runs.check_unused(&source, &copy).is_ok());
+    for (record, words) in [
+        (
+            r#"{"format":2,"written_by":"9.8.7"}"#,
+            "was written by hf2ms 9.8.7",
+        ),
+        (r#"{"format":1,"id":"#, "has a run.json that can't be read"),
+    ] {
+        let folder = runs.path("01ARZ3NDEKTSV4RRFFQ69G5FAV");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("run.json"), record).unwrap();
+        let line = runs.check_unused(&source, &copy).unwrap_err().to_string();
+        assert!(
+            line.contains(words) && line.ends_with("it may read or write org/a on Hugging Face"),
+            "{line}"
+        );
+    }
 }

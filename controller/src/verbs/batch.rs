@@ -88,6 +88,8 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let watch = args.fit()?;
     let (settings, runs) = (settings::load()?, Runs::new(&writable_state_dir()?));
     let (entries, mut rows) = stop.unless(args.entries(&settings, screen)).await?;
+    let (entries, gone) = stop.unless(args.split(entries, &settings, &runs)).await?;
+    rows.extend(gone.iter().map(BatchRow::gone));
     let folder = match args.copy.dry_run {
         true => None,
         false => Some(runs.begin_batch(entries.len())?),
@@ -106,6 +108,8 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let options = args.options(&settings, &runs, stop, watch)?;
     let copied = Batch::new(&options, screen).run(&entries).await;
     let is_copied: Vec<bool> = copied.iter().map(BatchRow::is_verified).collect();
+    let skipped = copied.iter().filter(|row| row.is_skipped());
+    let skipped: Vec<String> = skipped.map(|row| row.source.clone()).collect();
     rows.extend(copied);
     let summary = BatchSummary {
         rows,
@@ -123,18 +127,31 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     if !args.follow_up.removes() {
         return Ok(summary.exit());
     }
+    let exit = summary.exit().worse(not_compared(&skipped, screen));
     let copied = entries.into_iter().zip(is_copied);
-    let copied = copied.filter(|(_, is_copied)| *is_copied);
-    let copied: Vec<CleanupEntry> = copied
-        .map(|(entry, _)| CleanupEntry::of_own(entry))
-        .collect();
-    if copied.is_empty() {
-        return Ok(summary.exit());
+    let copied = copied.filter_map(|(entry, is_copied)| is_copied.then_some(entry));
+    let removable = gone.into_iter().chain(copied);
+    let removable: Vec<CleanupEntry> = removable.map(CleanupEntry::of_own).collect();
+    if removable.is_empty() && summary.exit() != Exit::Done {
+        return Ok(exit);
     }
     let removed = args
         .follow_up
-        .follow(&copied, (&settings, &runs), stop, screen);
-    Ok(summary.exit().worse(removed.await?))
+        .follow(&removable, (&settings, &runs), stop, screen);
+    Ok(exit.worse(removed.await?))
+}
+
+/// Says of each repo that was skipped that its source stays.
+fn not_compared(skipped: &[String], screen: &Screen) -> Exit {
+    for source in skipped {
+        screen.warn(format!(
+            "{source} was skipped: its source stays, since its copy was not compared; --force compares what exists"
+        ));
+    }
+    match skipped.is_empty() {
+        true => Exit::Done,
+        false => Exit::Incomplete,
+    }
 }
 
 impl Args {
@@ -152,6 +169,23 @@ impl Args {
         }
         self.follow_up.fit()?;
         self.copy.watch()
+    }
+
+    /// The repos that are left to copy, and those that an earlier command has removed after its copies.
+    async fn split(
+        &self,
+        entries: Vec<BatchEntry>,
+        settings: &Settings,
+        runs: &Runs,
+    ) -> CliResult<(Vec<BatchEntry>, Vec<BatchEntry>)> {
+        let (mut left, mut gone) = (Vec::with_capacity(entries.len()), Vec::new());
+        for entry in entries {
+            match self.follow_up.is_done(&entry.route, settings, runs).await? {
+                true => gone.push(entry),
+                false => left.push(entry),
+            }
+        }
+        Ok((left, gone))
     }
 
     /// The repos to copy, and the rows of those that were listed and can't be copied.

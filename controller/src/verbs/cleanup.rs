@@ -193,10 +193,7 @@ impl Args {
         if entries.is_empty() {
             return Err(CliError::usage("the list names no repo: add one a line"));
         }
-        let entries = entries.into_iter();
-        Ok(entries
-            .map(|entry| CleanupEntry::of(entry, owner))
-            .collect())
+        Ok(entries.into_iter().map(CleanupEntry::of).collect())
     }
 }
 

@@ -113,6 +113,10 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
             if args.follow_up.removes() {
                 route::check_sites(source, args.destination.typed(), &settings)?;
             }
+            let is_done = args.follow_up.is_done(&route, &settings, &runs);
+            if stop.unless(is_done).await? {
+                return args.follow((&settings, &runs), stop, screen).await;
+            }
             match revisions {
                 RevisionScope::One => RepoResult::One(copy.run(&route, None).await?),
                 RevisionScope::All => RevisionsCopy::of(copy).run(&route, None).await?,

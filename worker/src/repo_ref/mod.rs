@@ -215,7 +215,7 @@ fn revision(rest: &[&str]) -> Result<Option<Revision>> {
         ["tree" | "blob" | "resolve", _, inside @ ..] if !inside.is_empty() => {
             let inside = hf2ms_hub::path::escape(&inside.join("/"));
             Err(BadRepoRef::new(format!(
-                "the address names {inside} inside the repo: give the repo's own, and --include '{inside}*'"
+                "the address names {inside} inside the repo: give the repo's own; where only that is to be copied, --include '{inside}*' says it"
             )))
         }
         _ => Err(BadRepoRef::new(

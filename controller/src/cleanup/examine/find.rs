@@ -5,13 +5,16 @@ use hf2ms_worker::pipeline::source::{PinnedSource, SourceError, describe};
 use hf2ms_worker::protocol::Transport;
 
 use super::Examiner;
+use crate::args::route::Route;
 use crate::cleanup::doubt::{Checked, Doubt};
-use crate::cleanup::source_refs::missing;
+use crate::cleanup::source_refs::{missing, source_repo};
 use crate::copy::inspect::{DestinationRepo, SourceRepo};
 use crate::copy::plan::{FoundSides, Purpose, find};
 use crate::copy::verify::check_exists;
-use crate::runs::{RunRecord, RunVerb, State};
+use crate::runs::{RunRecord, RunVerb, Runs, State};
+use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
+use crate::ui::errors::CliResult;
 
 impl Examiner<'_> {
     /// Both sides, at their main branches.
@@ -25,11 +28,14 @@ impl Examiner<'_> {
                 for kind in route.kinds() {
                     let at = route.source_at(settings, *kind, &at.revision);
                     match missing(&error, &at, settings).await {
-                        Doubt::Gone => (),
+                        Doubt::Absent => (),
                         doubt => return Err(doubt),
                     }
                 }
-                return Err(self.absent(&at));
+                return Err(match was_removed(&at, self.options.runs) {
+                    true => Doubt::Gone,
+                    false => Doubt::Absent,
+                });
             }
             Ok(found) => {
                 check_not_renamed(&found)?;
@@ -45,21 +51,6 @@ impl Examiner<'_> {
                 check_exists(&both.1)?;
                 Ok(*both)
             }
-        }
-    }
-
-    /// A repo that is not found: a run of this machine has removed it, or its id is wrong, or it is not to be seen.
-    fn absent(&self, at: &RepoAt) -> Doubt {
-        let all = self.options.runs.list().into_iter();
-        let is_of = |run: &RunRecord| {
-            let (one, other) = (&run.source, at);
-            (one.hub, &one.endpoint, &one.id) == (other.hub, &other.endpoint, &other.id)
-        };
-        let mut removed = all
-            .filter(|run| run.verb == RunVerb::Cleanup && run.state == State::Done && is_of(run));
-        match removed.next() {
-            Some(_) => Doubt::Gone,
-            None => Doubt::Absent,
         }
     }
 
@@ -90,6 +81,36 @@ impl Examiner<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the source is not there, and a run of this machine has removed it. Its hub is asked only where there is such a run.
+///
+/// # Errors
+/// The hub's.
+pub async fn is_gone(route: &Route, runs: &Runs, settings: &Settings) -> CliResult<bool> {
+    for kind in route.kinds() {
+        let at = route.source_at(settings, *kind, route.asked());
+        if !was_removed(&at, runs) {
+            return Ok(false);
+        }
+        let found = source_repo(&at, settings)?.find().await;
+        let found = found.map_err(|error| hub_error(&error, &at, settings, AccessMode::Read))?;
+        if found.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether a run of this machine has removed a repo with this id, of any kind.
+fn was_removed(at: &RepoAt, runs: &Runs) -> bool {
+    let is_of = |run: &RunRecord| {
+        let source = &run.source;
+        (source.hub, &source.endpoint, &source.id) == (at.hub, &at.endpoint, &at.id)
+    };
+    runs.list()
+        .iter()
+        .any(|run| run.verb == RunVerb::Cleanup && run.state == State::Done && is_of(run))
 }
 
 /// Refuses a pair that may be one repo: of one hub, with the same id. An address of a mirror site shows the repos of its hub.

@@ -184,6 +184,23 @@ fn a_copy_of_someone_else_counts_only_where_its_owner_is_named_and_then_it_is_sa
         access.contains("the copy belongs to alice, who may delete it"),
         "{access}"
     );
+    let listed = [
+        "cleanup",
+        "--file",
+        "repos.txt",
+        "--history-may-go",
+        "--json",
+    ];
+    for (line, code) in [
+        ("hf:alice/model ms:alice/model", 0),
+        ("hf:alice/model ms:alice/", 0),
+        ("hf:alice/model ms:", 1),
+        ("hf:alice/model", 1),
+    ] {
+        std::fs::write(world.path("repos.txt"), line).unwrap();
+        let ran = world.run_with(&listed, &bob);
+        assert_eq!(ran.code, code, "{line}: {}{}", ran.stdout, ran.stderr);
+    }
 }
 
 #[test]

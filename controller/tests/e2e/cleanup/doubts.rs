@@ -25,6 +25,25 @@ fn what_changes_on_either_side_between_the_verification_and_the_removal_stops_it
 }
 
 #[test]
+fn a_source_that_is_not_seen_any_more_at_the_last_look_is_not_called_gone() {
+    let world = copied();
+    let path = "/repo?hub=hf&kind=model&id=alice/model";
+    let remove = json!({"do": "meanwhile", "method": "DELETE", "path": path});
+    at_last_look(&world, "hf.tree", remove);
+    let ran = run(&world, &DELETE);
+    let row = super::row(&ran);
+    assert_eq!(
+        (ran.code, &row["state"]),
+        (1, &json!("changed")),
+        "{}",
+        ran.stdout
+    );
+    let reason = row["reason"].as_str().unwrap();
+    assert!(reason.contains("it was there a moment ago"), "{reason}");
+    assert_eq!(world.requests("hf.delete"), 0);
+}
+
+#[test]
 fn the_refs_of_both_sides_and_the_readers_of_the_copy_are_asked_last_of_all() {
     let world = copied();
     assert_eq!(run(&world, &DELETE).code, 0);

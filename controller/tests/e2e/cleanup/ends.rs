@@ -14,6 +14,8 @@ fn without_an_action_a_table_says_what_could_go_and_what_is_lost_and_nothing_goe
     assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
     let words = "at least 1 earlier commit would be lost: --history-may-go agrees to that";
     assert!(ran.stdout.contains(words), "{}", ran.stdout);
+    let words = "symbolic links and file modes: not told";
+    assert!(ran.stdout.contains(words), "{}", ran.stdout);
     let ran = run(
         &world,
         &["cleanup", "alice/model", "--history-may-go", "--json"],
@@ -25,8 +27,8 @@ fn without_an_action_a_table_says_what_could_go_and_what_is_lost_and_nothing_goe
         (&json!(6), &json!(8_000_010))
     );
     assert_eq!(
-        row["losses"]["history"],
-        json!({"is": "commits", "earlier": 1})
+        (&row["losses"]["history"], &row["losses"]["file_modes"]),
+        (&json!({"is": "commits", "earlier": 1}), &Value::Null)
     );
     assert!(is_there(&world, "alice/model"));
     assert_eq!(world.requests("hf.delete"), 0);
@@ -325,5 +327,53 @@ fn a_copy_is_followed_by_a_cleanup_with_the_same_consents() {
     let batch = ["batch", "alice/model", "--then", "cleanup"];
     let ran = run(&world, &[&batch[..], &agreed].concat());
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(!is_there(&world, "alice/model"));
+}
+
+#[test]
+fn the_same_command_ends_well_after_its_sources_are_gone_and_what_is_skipped_stays() {
+    let world = World::new();
+    let files = json!([{"path": "a.bin", "size": 300_000, "seed": 1}]);
+    for id in ["alice/one", "alice/two"] {
+        world.seed(&json!({"hub": "hf", "kind": "model", "id": id, "files": files}).to_string());
+    }
+    let then = ["--then", "cleanup", "--history-may-go", "--yes-delete"];
+    let one = [&["migrate", "alice/one"][..], &then, &["1"]].concat();
+    for _ in 0..2 {
+        let ran = run(&world, &one);
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    }
+    assert!(!is_there(&world, "alice/one"));
+    let both = [&["batch", "alice/one", "alice/two"][..], &then, &["2"]].concat();
+    for _ in 0..2 {
+        let ran = run(&world, &both);
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        assert!(ran.stdout.contains("gone already"), "{}", ran.stdout);
+    }
+    assert!(!is_there(&world, "alice/two"));
+    let too_many = [&both[..both.len() - 1], &["3"]].concat();
+    run(&world, &too_many).refused_with(2, "--yes-delete 3 agrees to 3 repos, and none would go");
+}
+
+#[test]
+fn the_source_of_a_copy_that_a_batch_has_skipped_stays_and_that_is_said() {
+    let world = copied();
+    std::fs::remove_dir_all(world.path("state")).unwrap();
+    let args = [
+        "batch",
+        "alice/model",
+        "--then",
+        "cleanup",
+        "--history-may-go",
+    ];
+    let ran = run(&world, &args);
+    assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
+    let words = "alice/model was skipped: its source stays";
+    assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    let agreed = [&args[..], &["--yes-delete", "1"]].concat();
+    run(&world, &agreed).refused_with(2, "agrees to 1 repo, and none would go");
+    assert!(is_there(&world, "alice/model"));
+    let forced = [&agreed[..], &["--force"]].concat();
+    assert_eq!(run(&world, &forced).code, 0);
     assert!(!is_there(&world, "alice/model"));
 }

@@ -220,6 +220,26 @@ fn a_run_that_reads_the_source_or_writes_to_the_copy_keeps_the_source() {
 }
 
 #[test]
+fn a_run_that_can_not_be_read_keeps_the_source_and_is_named() {
+    let world = copied();
+    let folder = world.path("state/runs/01ARZ3NDEKTSV4RRFFQ69G5FAV");
+    std::fs::create_dir_all(&folder).unwrap();
+    let later = r#"{"format":2,"written_by":"9.8.7","shape":"new"}"#;
+    for (record, words) in [(later, "hf2ms 9.8.7"), ("{\"format\":1,", "can't be read")] {
+        std::fs::write(folder.join("run.json"), record).unwrap();
+        let shown = run(
+            &world,
+            &["cleanup", "alice/model", "--history-may-go", "--json"],
+        );
+        stays(&world, &shown, 1, "stays", words);
+        let ran = run(&world, &DELETE);
+        stays(&world, &ran, 2, "stays", "run 01ARZ3NDEKTSV4RRFFQ69G5FAV ");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(run(&world, &DELETE).code, 0);
+}
+
+#[test]
 fn a_file_that_the_copy_has_in_another_form_keeps_the_source() {
     let world = World::new();
     let readme = json!([{"path": "README.md", "text": "---\nlicense: Qwen Research\n---\n"}]);

@@ -52,6 +52,15 @@ fn options_that_contradict_each_other_are_refused_before_any_request() {
     let world = World::new();
     for (args, code, words) in [
         (&["cleanup"][..], 2, "required"),
+        (&["cleanup", ""], 2, "error: '' is not a repo id"),
+        (
+            &[
+                "cleanup",
+                "https://huggingface.co/alice/model/blob/main/README.md",
+            ],
+            2,
+            "the address names README.md inside the repo: give the repo's own; where only that",
+        ),
         (
             &["cleanup", "alice/model", "--delete", "--make-private"],
             2,
