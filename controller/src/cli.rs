@@ -12,21 +12,24 @@ use crate::ui::log::Log;
 use crate::ui::screen::{Screen, Verbosity};
 use crate::verbs;
 
+/// The heading of the options that each verb has, which stand apart from its own.
+const OF_ALL: &str = "Options of every verb";
+
 /// Copies model and dataset repositories between Hugging Face and ModelScope, and mirrors Git repos with LFS: streamed, verified.
 #[derive(Debug, Parser)]
 #[command(name = "hf2ms", version, disable_help_subcommand = true, max_term_width = 110, after_help = EXAMPLES)]
 pub struct Cli {
     /// Read settings from this file instead of .env of this folder
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = OF_ALL, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
     /// Send tokens over plain http to other machines without a warning
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = OF_ALL)]
     pub allow_http: bool,
     /// Take defaults of options from this profile of config.toml, too [default: HF2MS_PROFILE]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, help_heading = OF_ALL, value_name = "NAME")]
     pub profile: Option<String>,
     /// Print each option that is set and where, and do nothing else
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = OF_ALL)]
     pub show_config: bool,
     /// Print NDJSON and nothing else; a verb that prints none refuses it
     ///
@@ -116,13 +119,13 @@ Exit codes: 0 done and verified; 1 some files failed, run again; 2 usage;
 #[derive(Debug, Default, clap::Args)]
 pub struct OutputArgs {
     /// Say each file, retry and worker too
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = OF_ALL)]
     pub verbose: bool,
     /// Say results, warnings and errors only
-    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    #[arg(long, short, global = true, help_heading = OF_ALL, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Append all that is said, with the time, to this file too
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = OF_ALL, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
 }
 

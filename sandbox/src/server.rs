@@ -97,8 +97,8 @@ async fn answer(
     pause(settings.latency_ms).await;
     let route = route_name(&call);
     let underway = world.counters.begin(route);
-    let memory = memory_of(&call);
-    let answered = exchange(&world, route, call, &underway, &line).await;
+    let mut memory = memory_of(&call);
+    let answered = exchange(&world, route, call, &underway, &line, &mut memory).await;
     let status = answered
         .as_ref()
         .map_or(0, |response| response.status().as_u16());
@@ -127,6 +127,7 @@ async fn exchange(
     mut call: Call,
     underway: &Underway,
     line: &Arc<Line>,
+    memory: &mut Value,
 ) -> Result<Response<Body>, Dropped> {
     if is_busy(world, call.origin) {
         // The request is heard out first, so that the answer is not lost to a reset.
@@ -153,6 +154,7 @@ async fn exchange(
     if let Some(pause) = kinds.iter().find_map(later) {
         return work_later(world, call, pause).await;
     }
+    memory["handled_us"] = clock::micros(SystemTime::now()).into();
     let response = dispatch(world, call).await;
     if line.is_reset() {
         return Err(Dropped);
@@ -211,7 +213,10 @@ async fn before(
                 admin::seed::seed(world, commit).await.ok();
             }
         }
-        Kind::Meanwhile { method, path, body } => admin::act(world, method, path, body).await,
+        Kind::Meanwhile { method, path, body } => {
+            admin::act(world, method, path, body).await;
+            world.faults.acted(method, path, body);
+        }
         _ => {}
     }
     let instead = answers::instead(kind, &call.target);

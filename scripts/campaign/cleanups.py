@@ -257,8 +257,8 @@ class CleanupAttempt:
         gone = {}
         for hub in ("hf", "ms"):
             for one in self.sandbox.ask("GET", "/deletions", hub=hub):
-                # The deletion follows the moment in which the rule fired.
-                if any(act.what.endswith("gone") and (act.hub, act.id) == (hub, one["id"]) and 0 <= one["at_us"] - act.at < 1_000_000 for act in acts):
+                # The rule notes the moment right after its deletion.
+                if any(act.what.endswith("gone") and (act.hub, act.id) == (hub, one["id"]) and abs(one["at_us"] - act.at) < 1_000_000 for act in acts):
                     continue
                 if hub == "ms" or one["id"] not in ours:
                     self.problems.append(("not asked for", f"{hub}:{one['id']} was deleted"))
@@ -284,10 +284,11 @@ class CleanupAttempt:
 
 
 def seen_after(log: list[dict], act: Act, until: int) -> bool:
-    """Whether a request was answered after a change, and before the deletion, whose answer shows it: refs, or the branch itself."""
+    """Whether a request was handled after a change, and answered before the deletion, whose answer shows it: refs, or the branch itself. One
+    that the hub was at work on while the change was made tells what stood before."""
     shows = [".git/info/refs", "/refs", "/revisions"] + ([f"Ref={act.revision}", f"Revision={act.revision}", f"/revision/{act.revision}"] if act.revision else [])
     about = re.compile(rf"/{re.escape(act.id)}(?![\w-])")
-    asked = (one for one in log if one["origin"] == act.hub and about.search(one["path"]) and act.at < one["answered_us"] <= until)
+    asked = (one for one in log if one["origin"] == act.hub and about.search(one["path"]) and act.at < one.get("handled_us", 0) and one["answered_us"] <= until)
     return any(act.revision is None or any(part in one["path"] for part in shows) for one in asked)
 
 

@@ -1,7 +1,7 @@
 //! `hf2ms man`: manual pages, made of the command line as `--help` is.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Command;
@@ -61,6 +61,10 @@ pub fn run(args: &Args, mut program: Command) -> CliResult<Exit> {
             .find_subcommand(verb)
             .ok_or_else(|| no_verb(verb, &program))?,
     };
+    if io::stdout().is_terminal() {
+        let verb = args.verb.as_deref().unwrap_or_default();
+        eprintln!("this is the source of a page, which man shows: hf2ms man {verb} | man -l -");
+    }
     // The reader of a closed pipe needs no error.
     let _ = render(page, &program, &mut io::stdout().lock());
     Ok(Exit::Done)

@@ -210,7 +210,7 @@ struct Armed {
     rule: Rule,
     seen: u64,
     fired: u64,
-    /// When it fired last.
+    /// When it fired last, or had made its change.
     at: Option<SystemTime>,
 }
 
@@ -247,6 +247,21 @@ impl Faults {
     pub fn listed(&self) -> Value {
         let of = |armed: &Armed| json!({"id": armed.id, "rule": armed.rule, "seen": armed.seen, "fired": armed.fired, "at_us": armed.at.map(clock::micros)});
         self.armed.guarded().1.iter().map(of).collect()
+    }
+
+    /// Notes that a change is made which a rule asks for: from now on answers show it.
+    pub fn acted(&self, method: &str, path: &str, body: &Value) {
+        for armed in &mut self.armed.guarded().1 {
+            if let Kind::Meanwhile {
+                method: by,
+                path: at,
+                body: with,
+            } = &armed.rule.kind
+                && (by.as_str(), at.as_str(), with) == (method, path, body)
+            {
+                armed.at = Some(SystemTime::now());
+            }
+        }
     }
 
     /// What goes wrong with this request.

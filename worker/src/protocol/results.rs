@@ -117,7 +117,11 @@ impl Verification {
             let both = source.as_ref().map_or(String::new(), |source| {
                 format!(", and of {} at the source", source.files)
             });
-            return format!("every byte read of the {files} that are not empty{both}");
+            let read = match files == of {
+                true => format!("the {of}"),
+                false => format!("{files} of the {of}"),
+            };
+            return format!("every byte read of {read} that are not empty{both}");
         }
         let listed = self.checked.saturating_sub(*files);
         let chosen = seed.map_or(String::new(), |seed| {

@@ -80,6 +80,20 @@ fn help_in_a_pipe_has_no_pager_and_colours_only_if_forced() {
 }
 
 #[test]
+fn the_options_of_every_verb_stand_apart_from_a_verbs_own() {
+    let help = World::new().run(&["migrate", "--help"]).stdout;
+    let (own, of_all) = help.split_once("\nOptions of every verb:\n").unwrap();
+    let of_all = of_all.split("\n\n").next().unwrap_or_default();
+    for option in ["--env-file", "--profile", "--quiet"] {
+        assert!(!own.contains(&format!("\n      {option}")), "{option}");
+    }
+    assert!(
+        own.contains("--repo-type <") && !of_all.contains("--repo-type"),
+        "{help}"
+    );
+}
+
+#[test]
 fn each_verb_has_a_page_for_man() {
     let world = World::new();
     let folder = world.path("share/man1");
