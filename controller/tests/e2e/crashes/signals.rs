@@ -131,6 +131,8 @@ fn a_lone_worker_says_its_receipt_and_ends_with_130_though_its_line_stays_open()
     .unwrap();
     world.until_struck(held);
     until("the first blob", || world.uploads().len() == 1);
+    // The worker hears of it a moment after the hub has it.
+    std::thread::sleep(std::time::Duration::from_secs(1));
     running.signal("-TERM");
     nothing_is_left(&world);
     let ran = running.wait();
