@@ -82,7 +82,7 @@ def test_a_whole_copy_by_an_assistant(sandbox, assistant, tmp_path):
         planned = await assistant.done("plan", **route)
         estimate = next(event for event in planned["events"] if event["event"] == "estimate")
         assert estimate["to_move"] > 0 and not sandbox.counted("ms.commit")["requests"]
-        sandbox.post("/settings", hf_down=1_500_000)
+        sandbox.post("/settings", hf_down=1_000_000)
         run = (await assistant.done("start", **route))["run"]
         status = await assistant.done("status", run=run, wait_seconds=60)
         assert status["events"][0].get("record", {}).get("state") == "done", status
