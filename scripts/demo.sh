@@ -10,10 +10,13 @@ on=local
 case "$on:$#" in local:0 | modal:0) ;; *) die "usage: scripts/demo.sh [--on local|modal]" ;; esac
 
 setup_rust
-setup_python
-setup_model
+# The clients and the model are installed while the programs are built: neither keeps both cores busy.
+{ setup_python && setup_model; } &
+clients=$!
 say "building hf2ms"
 cargo build --profile demo --quiet --bins
+wait "$clients" || die "the official clients or the model can't be installed"
+setup_model
 
 work=$(mktemp -d)
 trap 'kill "${sandbox:-}" 2>/dev/null || true; rm -rf "$work"' EXIT
