@@ -11,7 +11,7 @@ case "$on:$#" in local:0 | modal:0) ;; *) die "usage: scripts/demo.sh [--on loca
 
 setup_rust
 # The clients and the model are installed while the programs are built: neither keeps both cores busy.
-{ setup_python && setup_model; } &
+(setup_python; setup_model) &
 clients=$!
 say "building hf2ms"
 cargo build --profile demo --quiet --bins
