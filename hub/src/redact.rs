@@ -58,7 +58,7 @@ impl Redactor {
     }
 }
 
-/// `text` with `***` in place of each login in an address: nobody has declared what somebody typed there, or what a server says.
+/// `text` with `***` in place of each login in an address. Such a password is none of the known tokens: a user typed it, or a server sent it.
 pub fn hide_logins(text: &str) -> Cow<'_, str> {
     let mut parts = text.split("://");
     let mut shown = parts.next().unwrap_or_default().to_owned();

@@ -8,7 +8,7 @@ use crate::runs::{RunRecord, RunVerb, Runs};
 use crate::settings::{Environment, Settings, USUAL_FILE, ValueOrigin};
 use crate::ui::errors::{CliError, CliResult};
 
-/// Refuses a removal whose hubs a file of the working folder names: what stands there may be a copy for nobody else.
+/// Refuses a removal whose hubs a file of the working folder names: whoever made the folder could name a server that claims to have the copy.
 ///
 /// # Errors
 /// That is so.
