@@ -7,6 +7,7 @@ import re
 import shlex
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 from programs import HF2MS, PATIENCE, SANDBOX, STATIC, WORKER, until
@@ -60,9 +61,10 @@ class Shell:
         return self.ended(line, self.start(line), code)
 
     def stopped(self, line: str, when) -> str:
-        """Types a command, and Ctrl-C as soon as `when` returns true."""
+        """Types a command, and Ctrl-C a second after `when` returns true of a hub: the program hears of it a moment later."""
         process = self.start(line)
         until(when)
+        time.sleep(1)
         process.send_signal(signal.SIGINT)
         return self.ended(line, process, 130)
 

@@ -52,7 +52,9 @@ def interrupted(shell: Shell):
     """Interrupted and resumed: Ctrl-C in the middle, a look at the run, and the same command again."""
     seed(shell, "alice/model")
     with_token(shell)
-    shell.sandbox.fault("ms_storage.put", "slow", count=2, skip=1, bytes_per_second=50_000)
+    stored_as = shell.sandbox.stored("hf", "model", "alice/model")
+    for path in ("model-2.safetensors", "model-3.safetensors"):
+        shell.sandbox.fault("ms_storage.put", "slow", path=stored_as[path][0], bytes_per_second=50_000)
     stored = lambda: shell.sandbox.counted("ms_storage.put")["statuses"].get("200", 0) > 0  # noqa: E731
     shell.stopped("hf2ms migrate alice/model", stored)
     shell.sandbox.ask("DELETE", "/faults")
@@ -76,7 +78,7 @@ def revoked_token(shell: Shell):
     seed(shell, "alice/model", *MODEL[:3])
     with_token(shell)
     sandbox = shell.sandbox
-    sandbox.fault("ms_storage.put", "slow", count=1, bytes_per_second=3_000_000)
+    sandbox.fault("ms_storage.put", "slow", count=1, bytes_per_second=1_500_000)
     put = lambda: sandbox.counted("ms_storage.put")["requests"] > 0  # noqa: E731
     shell.struck("hf2ms migrate alice/model", put, lambda: sandbox.post("/token/revoke", token=sandbox.ms_alice), 3)
     sandbox.post("/token/restore", token=sandbox.ms_alice)
