@@ -11,6 +11,8 @@ pub mod row;
 pub mod saved;
 pub mod summary;
 
+use std::cell::Cell;
+
 use futures_util::{StreamExt, stream};
 
 use hf2ms_worker::protocol::Exit;
@@ -40,11 +42,18 @@ pub async fn run(
     screen: &Screen,
     stop: &Stop,
 ) -> CliResult<Vec<InventoryRow>> {
-    let look = |entry| async move { stop.unless(inspector.row(entry)).await };
+    // Rows come in order: one that is kept may stand behind the one that failed.
+    let kept = Cell::new(0);
+    let kept = &kept;
+    let look = |entry| async move {
+        let row = stop.unless(inspector.row(entry)).await?;
+        kept.set(kept.get() + usize::from(row.reason.is_none()));
+        Ok(row)
+    };
     let mut rows = Vec::with_capacity(entries.len());
     let mut found = stream::iter(entries).map(look).buffered(AT_ONCE);
     while let Some(row) = found.next().await {
-        let mut row = row.map_err(|failure| after(&failure, rows.len(), entries.len()))?;
+        let mut row = row.map_err(|failure| after(&failure, kept.get(), entries.len()))?;
         row.reason = row.reason.map(|reason| screen.shown(&reason));
         let of_repo = screen.of_repo(row.name());
         of_repo.detail(
@@ -63,18 +72,18 @@ pub async fn run(
     Ok(rows)
 }
 
-/// The error that ended an inventory, with how far it was.
-fn after(failure: &CliError, done: usize, all: usize) -> CliError {
-    let (done, all) = (grouped(done as u64), grouped(all as u64));
+/// The error that ended an inventory, with how many rows are kept.
+fn after(failure: &CliError, kept: usize, all: usize) -> CliError {
+    let (kept, all) = (grouped(kept as u64), grouped(all as u64));
     if failure.exit() == Exit::Interrupted {
         return CliError::new(
             Exit::Interrupted,
-            format!("stopped: {done} of {all} repos are kept; run the same command again to go on"),
+            format!("stopped: {kept} of {all} repos are kept; run the same command again to go on"),
         );
     }
     CliError::new(
         failure.exit(),
-        format!("{failure} ({done} of {all} repos are kept: run the same command again to go on)"),
+        format!("{failure} ({kept} of {all} repos are kept: run the same command again to go on)"),
     )
 }
 
