@@ -43,5 +43,6 @@ mod spaces;
 mod topics;
 mod upgrades;
 mod verify;
+mod verify_revisions;
 mod words;
 mod xet;
