@@ -24,6 +24,7 @@ mod filters;
 mod git;
 mod image;
 mod inventory;
+mod inventory_access;
 mod kubernetes;
 mod limits;
 mod migrate;
