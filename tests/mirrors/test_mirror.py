@@ -172,7 +172,7 @@ def test_a_list_of_mirrors_is_checked_in_one_run(history):
     (world.host.store / target.name / lost).unlink()
     (world.folder / "mirrors").write_text(f"{world.source.url} {target.url}\n")
     shown = world.run("--check", "--file", "mirrors").ended(1).stdout
-    assert "1 LFS object lacking" in shown and "1 repo: 1 not equal; 4 of 4 revisions, 3 files, " in shown
+    assert f"\n{world.source.url}:\n" in shown and "1 LFS object lacking" in shown and "1 repo: 1 not equal; 4 of 4 revisions, 3 files, " in shown
     (world.folder / "mirrors").write_text(f"{world.source.url}\n")
     world.run("--check", "--file", "mirrors").ended(2, "mirrors:1: a mirror has a source and a target")
 

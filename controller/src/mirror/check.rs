@@ -160,11 +160,14 @@ impl MirrorRun<'_> {
             exit: checked.exit() as u8,
         });
         let lines = update_lines(&updates).into_iter();
-        let lines: Vec<String> = lines.chain(lacking_lines(&scan)).collect();
-        if !lines.is_empty() {
-            self.screen.print(lines.join("\n"));
+        let lines = lines.chain(lacking_lines(&scan));
+        let lines = lines.chain([verdict(&scan, updates.len())]);
+        let text = lines.collect::<Vec<String>>().join("\n");
+        match (self.screen.part(), &checked.bad) {
+            (None, _) => self.screen.print(text),
+            (Some(_), None) => self.screen.status(text),
+            (Some(one), Some(_)) => self.screen.print(format!("\n{one}:\n{text}")),
         }
-        self.screen.print(verdict(&scan, updates.len()));
         Ok(checked)
     }
 }

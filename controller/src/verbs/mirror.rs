@@ -236,6 +236,8 @@ impl Args {
         screen: &Screen,
         stop: &Stop,
     ) -> CliResult<Exit> {
+        self.containers.fit(self.worker_args.on)?;
+        let watch = self.watched()?;
         let pairs = list::parsed(list::read_file(file)?, |source, target| {
             let target = target.ok_or_else(|| {
                 CliError::usage("a mirror has a source and a target: write both on the line")
@@ -256,7 +258,7 @@ impl Args {
             let command = Command {
                 args: self,
                 options: self.options(source.clone(), target.clone(), environment)?,
-                watch: self.watched()?,
+                watch,
                 settings: &settings,
                 runs,
                 screen,
