@@ -39,7 +39,7 @@ pub struct BatchRow {
     pub files: Option<u64>,
     /// Their bytes.
     pub bytes: Option<u64>,
-    /// The number of its revisions that were copied, with `--all-revisions` or `--revisions-of`.
+    /// The number of its revisions that were copied or are equal, with `--all-revisions` or `--revisions-of`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revisions: Option<DoneCount>,
     /// Why it failed or was skipped.
@@ -178,7 +178,8 @@ impl BatchRow {
         }
     }
 
-    pub(super) fn new(source: &str, destination: &str) -> Self {
+    /// A row of these two, of which nothing is known yet.
+    pub fn new(source: &str, destination: &str) -> Self {
         let (source, destination) = (source.to_owned(), destination.to_owned());
         let (files, bytes, revisions, reason, run) = (None, None, None, None, None);
         Self {
@@ -198,7 +199,8 @@ impl BatchRow {
         }
     }
 
-    pub(super) fn failed(self, failure: &CliError) -> Self {
+    /// The same row, failed for this reason.
+    pub fn failed(self, failure: &CliError) -> Self {
         let code = failure.exit();
         Self {
             state: RepoStatus::Failed,
@@ -235,7 +237,7 @@ impl BatchRow {
         }
     }
 
-    fn summed_up(self, summary: &RevisionsSummary) -> Self {
+    pub(super) fn summed_up(self, summary: &RevisionsSummary) -> Self {
         let code = summary.exit();
         let state = match code {
             Exit::Done if summary.is_dry_run() => RepoStatus::Planned,
@@ -272,7 +274,7 @@ pub struct BatchEvent<'a> {
     exit: u8,
     /// The number of repos in each state.
     counts: BTreeMap<&'static str, usize>,
-    /// The number of branches and tags that were copied, where all of a repo were to be.
+    /// The number of branches and tags that were copied or are equal, where all of a repo were meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     revisions: Option<DoneCount>,
     /// Files of all repos that were listed.
@@ -408,7 +410,7 @@ impl BatchSummary {
         Counts::of(self.rows.iter().map(|row| row.state))
     }
 
-    /// The number of branches and tags that were copied, where all of a repo were to be.
+    /// The number of branches and tags that were copied or are equal, where all of a repo were meant.
     fn revisions(&self) -> Option<DoneCount> {
         let counts = self.rows.iter().filter_map(|row| row.revisions);
         counts.reduce(|sum, next| DoneCount {
