@@ -1,8 +1,9 @@
-//! The copy of many repos at once, whose chunks share the workers. [`list`] reads which repos, [`summary`] is the table of results;
-//! [`verify`] compares many copies.
+//! The copy of many repos at once, whose chunks share the workers. [`list`] reads which repos, [`row`] is the result of
+//! one, [`summary`] the table of all; [`verify`] compares many copies.
 
 pub mod list;
 mod over;
+pub mod row;
 pub mod status;
 pub mod summary;
 pub mod verify;
@@ -16,7 +17,7 @@ use tokio::sync::Semaphore;
 
 use self::list::BatchEntry;
 use self::over::Over;
-use self::summary::BatchRow;
+use self::row::BatchRow;
 use crate::args::revisions::RevisionScope;
 use crate::copy::options::CopyOptions;
 use crate::copy::{CopyResult, RepoCopy};

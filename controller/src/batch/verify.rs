@@ -9,7 +9,8 @@ use hf2ms_worker::protocol::Exit;
 
 use super::list::BatchEntry;
 use super::over::Over;
-use super::summary::{BatchRow, BatchSummary, RepoStatus};
+use super::row::{BatchRow, RepoStatus};
+use super::summary::BatchSummary;
 use crate::copy::verify::options::VerifyOptions;
 use crate::copy::verify::{VerifiedCopy, verify};
 use crate::engine::remote::DetachMode;
