@@ -195,7 +195,8 @@ impl Inspector<'_> {
     /// for its commit at once; any other may be private, and is looked up first.
     async fn find_copy(&self, entry: &InventoryEntry, heads: HeadUse) -> Seen<FoundCopy> {
         let at = &entry.destination;
-        let failed = |error: Error| hub_error(&error, at, self.settings, AccessMode::Write);
+        let failed =
+            |error: Error| hub_error(&error, at, self.settings, AccessMode::ReadDestination);
         let side = self.settings.destination(at).map_err(failed)?;
         let hub = open_destination(&side, self.settings.http()).map_err(failed)?;
         let (is_listed, exists) = (entry.listed.is_some(), true);
@@ -321,7 +322,8 @@ impl Inspector<'_> {
         }
         let listed = copy.hub.list_branch_at(head).await;
         let at = &entry.destination;
-        let failed = |error: Error| hub_error(&error, at, self.settings, AccessMode::Write);
+        let failed =
+            |error: Error| hub_error(&error, at, self.settings, AccessMode::ReadDestination);
         Ok(listed.map_err(failed)?)
     }
 

@@ -240,7 +240,7 @@ async fn listed(at: &RepoAt, mode: AccessMode, settings: &Settings) -> CliResult
     match owned_repos(at, mode, settings).await {
         Err(error)
             if is_not_listed(&error)
-                && (at.kind == RepoKind::Space || mode == AccessMode::Write) =>
+                && (at.kind == RepoKind::Space || mode == AccessMode::ReadDestination) =>
         {
             Ok(Err(error))
         }
@@ -398,7 +398,7 @@ impl InventoryEntries {
         self.to = owners.first().map(|first| first.hub);
         self.to = self.to.filter(|to| owners.iter().all(|at| at.hub == *to));
         let lists = stream::iter(owners).map(|at| async move {
-            match listed(&at, AccessMode::Write, settings).await? {
+            match listed(&at, AccessMode::ReadDestination, settings).await? {
                 Ok(owned) => Ok::<_, CliError>(
                     owned
                         .repos

@@ -2,7 +2,8 @@
 //! errors are written in [`crate::settings::hub_errors`].
 
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 
 use hf2ms_hub::{RepoAt, RepoId};
 use hf2ms_worker::protocol::Exit;
@@ -97,24 +98,49 @@ impl CliError {
         )
     }
 
-    /// A file of this program's own can't be read or written.
-    pub fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
-        let remedy = match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-                "; make room on that disk, then run the same command again"
+    /// A file that the user named, or that has its place elsewhere than the state of runs, can't be read or written.
+    pub fn file(path: &Path, error: &io::Error) -> Self {
+        let elsewhere = match error.kind() {
+            ErrorKind::PermissionDenied => {
+                Some("give this account the right to it, or name another place")
             }
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-                "; let this account write there, or name another place (HF2MS_STATE for the state of runs)"
+            ErrorKind::ReadOnlyFilesystem => {
+                Some("nothing can be written there: name another place")
             }
             ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
-                "; a file is where a folder has to be: move it away, or name another place"
+                Some("a file is where a folder has to be: move it away, or name another place")
             }
-            ErrorKind::NotFound => "; check the path",
-            _ => "; check that disk, then run the same command again",
+            _ => None,
         };
+        Self::of_file(path, error, elsewhere)
+    }
+
+    /// A file below the folder of the state of runs can't be read or written.
+    pub fn state_file(path: &Path, error: &io::Error) -> Self {
+        let elsewhere = match error.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                Some("set HF2MS_STATE to a folder that this account may write")
+            }
+            ErrorKind::NotADirectory | ErrorKind::AlreadyExists => Some(
+                "a file is where a folder has to be: move it away, or set HF2MS_STATE to another folder",
+            ),
+            _ => None,
+        };
+        Self::of_file(path, error, elsewhere)
+    }
+
+    /// The error of a file, with what to do: `elsewhere` where another place helps.
+    fn of_file(path: &Path, error: &io::Error, elsewhere: Option<&str>) -> Self {
+        let remedy = elsewhere.unwrap_or(match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "make room on that disk, then run the same command again"
+            }
+            ErrorKind::NotFound => "check the path",
+            _ => "check that disk, then run the same command again",
+        });
         Self::new(
             Exit::Incomplete,
-            format!("{}: {error}{remedy}", path.display()),
+            format!("{}: {error}; {remedy}", path.display()),
         )
     }
 
@@ -167,7 +193,7 @@ pub(crate) fn says_what_to_do(line: &str) -> bool {
         "support can help",
         "read by",
         "pip install",
-        "let this account",
+        "name another place",
     ];
     let words = line.split_once([':', ';']).map_or("", |(_, rest)| rest);
     REMEDIES.iter().any(|remedy| words.contains(remedy))
@@ -191,12 +217,20 @@ mod tests {
             ErrorKind::Other,
         ];
         for kind in kinds {
-            let path = std::path::Path::new("/state/runs");
-            let line = CliError::file(path, &kind.into()).to_string();
-            assert!(
-                line.starts_with("/state/runs: ") && says_what_to_do(&line),
-                "{kind:?}: {line}"
-            );
+            let path = Path::new("/state/runs");
+            let error = kind.into();
+            for failure in [
+                CliError::file(path, &error),
+                CliError::state_file(path, &error),
+            ] {
+                let line = failure.to_string();
+                assert!(
+                    line.starts_with("/state/runs: ") && says_what_to_do(&line),
+                    "{kind:?}: {line}"
+                );
+            }
+            let elsewhere = CliError::file(path, &error).to_string();
+            assert!(!elsewhere.contains("HF2MS_STATE"), "{elsewhere}");
         }
     }
 }
