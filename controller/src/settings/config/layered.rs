@@ -52,6 +52,13 @@ impl LayeredArgs {
         self.words.iter().any(|word| word == JSON)
     }
 
+    /// Whether a default sets this option.
+    pub fn is_default(&self, option: &str) -> bool {
+        let is_one =
+            |set: &DefaultOption| set.option == option && set.origin != OptionOrigin::CommandLine;
+        self.set.iter().any(is_one)
+    }
+
     /// Whether `--show-config` was typed.
     pub fn is_shown(&self) -> bool {
         self.is_asked
