@@ -162,6 +162,11 @@ impl Screen {
         self.mode
     }
 
+    /// How much its reader wants to read.
+    pub fn verbosity(&self) -> Verbosity {
+        self.verbosity
+    }
+
     /// Prints a line about what happens; nothing for programs.
     pub fn status(&self, text: impl AsRef<str>) {
         self.tell(Level::Info, text);
