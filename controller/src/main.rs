@@ -9,7 +9,7 @@ use hf2ms::cli::{Cli, Command, unparsed};
 use hf2ms::runs::first_id;
 use hf2ms::settings::config::{self, LayeredArgs};
 use hf2ms::settings::logins::Logins;
-use hf2ms::settings::nearest::with_nearest;
+use hf2ms::settings::nearest::Hints;
 use hf2ms::settings::{
     self, EnvFile, FileChoice, PlainHttp, plain_http_warning, short_secret_warning,
 };
@@ -90,7 +90,7 @@ async fn perform(cli: Cli, words: &LayeredArgs) -> std::io::Result<ExitCode> {
     let exit = match done {
         Ok(exit) => exit,
         Err(failure) => {
-            let failure = with_nearest(failure).await;
+            let failure = Hints::default().beside(failure).await;
             screen.fail(&failure);
             failure.exit()
         }

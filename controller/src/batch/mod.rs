@@ -22,6 +22,7 @@ use crate::args::revisions::RevisionScope;
 use crate::copy::options::CopyOptions;
 use crate::copy::{CopyResult, RepoCopy};
 use crate::revisions::{RepoResult, RevisionsCopy};
+use crate::settings::nearest::Hints;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
@@ -35,6 +36,7 @@ pub struct Batch<'a> {
     screen: &'a Screen,
     ahead: Arc<Semaphore>,
     over: Over,
+    hints: Hints,
 }
 
 impl<'a> Batch<'a> {
@@ -45,6 +47,7 @@ impl<'a> Batch<'a> {
             screen,
             ahead: Arc::new(Semaphore::new(AHEAD)),
             over: Over::default(),
+            hints: Hints::default(),
         }
     }
 
@@ -104,7 +107,9 @@ impl<'a> Batch<'a> {
             RevisionScope::All => Box::pin(RevisionsCopy::of(copy).run(&entry.route, ahead)).await,
         };
         match &ended {
-            Err(failure) if failure.exit() != Exit::Interrupted => screen.fail(failure),
+            Err(failure) if failure.exit() != Exit::Interrupted => {
+                screen.fail(&self.hints.beside(failure.clone()).await);
+            }
             Ok(RepoResult::One(CopyResult::Skipped(why))) => {
                 screen.status(format!("skipped: {why}"))
             }

@@ -16,6 +16,7 @@ use crate::copy::verify::{VerifiedCopy, verify};
 use crate::engine::remote::DetachMode;
 use crate::runs::Runs;
 use crate::runs::batches::BatchDir;
+use crate::settings::nearest::Hints;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::nouns::counted;
 use crate::ui::screen::Screen;
@@ -79,6 +80,7 @@ impl<'a> VerifyBatch<'a> {
             screen,
             verified: &verified,
             over: Over::default(),
+            hints: Hints::default(),
         };
         screen.bars().expect_repos(self.entries.len());
         let rows = stream::iter(&self.entries)
@@ -104,6 +106,7 @@ struct EachRepo<'a> {
     screen: &'a Screen,
     verified: Listener<'a>,
     over: Over,
+    hints: Hints,
 }
 
 impl EachRepo<'_> {
@@ -122,7 +125,7 @@ impl EachRepo<'_> {
                     self.over.note(failure);
                 }
                 if failure.exit() != Exit::Interrupted {
-                    screen.fail(failure);
+                    screen.fail(&self.hints.beside(failure.clone()).await);
                 }
             }
         }

@@ -6,7 +6,7 @@ use hf2ms_worker::protocol::Exit;
 pub use crate::settings::remedies::{AccessMode, WAIT_LONGER};
 use crate::settings::remedies::{ErrorContext, remedy_at};
 use crate::settings::{Access, Settings, named};
-use crate::ui::errors::CliError;
+use crate::ui::errors::{Absent, CliError};
 
 /// The page where a hub gives tokens.
 pub fn token_page(hub: Hub, endpoint: &str) -> String {
@@ -47,7 +47,7 @@ pub fn explain(error: &Error, at: &RepoAt, access: &Access, mode: AccessMode) ->
     let failure = CliError::new(Exit::of(error.kind()), line(error, at, access, mode));
     match (error.kind(), mode) {
         (Kind::Unauthorized | Kind::Unreachable | Kind::Usage, _) => failure.for_all(),
-        (Kind::NotFound, AccessMode::Read) => failure.about_absent(at),
+        (Kind::NotFound, AccessMode::Read) => failure.about_absent(Absent::Repo(at.clone())),
         _ => failure,
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use hf2ms_hub::{RepoAt, RepoId};
+use hf2ms_hub::RepoAt;
 use hf2ms_worker::protocol::Exit;
 use hf2ms_worker::repo_ref::BadRepoRef;
 
@@ -17,10 +17,19 @@ pub struct CliError {
     exit: Exit,
     line: String,
     reach: Reach,
-    /// The repo that a hub does not have, or does not show.
-    absent: Option<Box<RepoAt>>,
-    /// The repo that may have been meant instead.
-    nearest: Option<Box<RepoId>>,
+    /// What a hub does not have, or does not show.
+    absent: Option<Box<Absent>>,
+    /// What may have been meant instead.
+    nearest: Option<String>,
+}
+
+/// What a hub does not have, or does not show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Absent {
+    /// The repo.
+    Repo(RepoAt),
+    /// The owner of this repo, whose name does not matter.
+    Owner(RepoAt),
 }
 
 /// Whether an error ends the other repos of a command too.
@@ -46,25 +55,30 @@ impl CliError {
     }
 
     /// The same error, which is about a source that was not found.
-    pub fn about_absent(self, at: &RepoAt) -> Self {
-        let absent = Some(Box::new(at.clone()));
+    pub fn about_absent(self, absent: Absent) -> Self {
+        let absent = Some(Box::new(absent));
         Self { absent, ..self }
     }
 
     /// The source that was not found, if the error is about that.
-    pub fn absent(&self) -> Option<&RepoAt> {
+    pub fn absent(&self) -> Option<&Absent> {
         self.absent.as_deref()
     }
 
-    /// The same error, beside which this repo is named.
-    pub fn with_nearest(self, nearest: Option<RepoId>) -> Self {
-        let nearest = nearest.map(Box::new);
+    /// The same error, beside which this repo or owner is named.
+    pub fn with_nearest(self, nearest: Option<String>) -> Self {
         Self { nearest, ..self }
     }
 
-    /// The repo that may have been meant. It is no part of the error's words: logs and records do without it.
-    pub fn nearest(&self) -> Option<&RepoId> {
+    /// What may have been meant. It is no part of the error's words: logs and records do without it.
+    pub fn nearest(&self) -> Option<&str> {
         self.nearest.as_deref()
+    }
+
+    /// The error for a person, with what may have been meant.
+    pub fn with_hint(&self) -> String {
+        let meant = self.nearest.as_deref().map(did_you_mean);
+        format!("{self}{}", meant.unwrap_or_default())
     }
 
     /// The same error, for the other repos of the command too.
@@ -166,6 +180,11 @@ impl From<BadRepoRef> for CliError {
     fn from(bad: BadRepoRef) -> Self {
         Self::usage(bad.to_string())
     }
+}
+
+/// What follows a line about something that was not found.
+pub fn did_you_mean(nearest: &str) -> String {
+    format!("; did you mean {nearest}?")
 }
 
 /// Whether a line says what to do: tests of every table of messages ask it.
