@@ -9,8 +9,10 @@ use hf2ms::cli::{Cli, Command, unparsed};
 use hf2ms::runs::first_id;
 use hf2ms::settings::config::{self, LayeredArgs};
 use hf2ms::settings::logins::Logins;
-use hf2ms::settings::nearest::with_nearest;
-use hf2ms::settings::{self, EnvFile, PlainHttp, plain_http_warning, short_secret_warning};
+use hf2ms::settings::nearest::Hints;
+use hf2ms::settings::{
+    self, EnvFile, FileChoice, PlainHttp, plain_http_warning, short_secret_warning,
+};
 use hf2ms::stop::Stop;
 use hf2ms::ui::colours;
 use hf2ms::ui::errors::CliResult;
@@ -75,7 +77,8 @@ async fn perform(cli: Cli, words: &LayeredArgs) -> std::io::Result<ExitCode> {
         ));
     }
     words.warnings().for_each(|warning| screen.warn(warning));
-    let read = read_file(&command, env_file.as_deref(), &screen);
+    let choice = FileChoice::of(env_file.as_deref(), words.is_default("env-file"));
+    let read = read_file(&command, (env_file.as_deref(), choice), &screen);
     log_to_stderr();
     let of_signals = screen.clone();
     settings::show_retries(&screen);
@@ -87,7 +90,7 @@ async fn perform(cli: Cli, words: &LayeredArgs) -> std::io::Result<ExitCode> {
     let exit = match done {
         Ok(exit) => exit,
         Err(failure) => {
-            let failure = with_nearest(failure).await;
+            let failure = Hints::default().beside(failure).await;
             screen.fail(&failure);
             failure.exit()
         }
@@ -107,11 +110,15 @@ fn layered() -> CliResult<LayeredArgs> {
 }
 
 /// Reads the file of settings, if the verb has a use for it, and says so once.
-fn read_file(command: &Command, named: Option<&Path>, screen: &Screen) -> CliResult<()> {
+fn read_file(
+    command: &Command,
+    (named, choice): (Option<&Path>, FileChoice),
+    screen: &Screen,
+) -> CliResult<()> {
     if !command.reads_settings() && named.is_none() {
         return Ok(());
     }
-    let file = EnvFile::read(named)?;
+    let file = EnvFile::read(named)?.chosen(choice);
     if let Some(line) = file.left_alone() {
         screen.warn(line);
     }

@@ -24,7 +24,7 @@ WITHOUT_ADVICE = (
     ("controller/src/batch/list.rs", "of_owner", "the id says which form is expected"),
     ("controller/src/batch/list.rs", "entry", "the id says which form is expected"),
     ("controller/src/batch/over.rs", "check", "repeats the error that ended the batch"),
-    ("controller/src/batch/summary.rs", "refused", "the reason says why the source's entry can't be copied"),
+    ("controller/src/batch/row.rs", "refused", "the reason says why the source's entry can't be copied"),
     ("controller/src/cli/unparsed.rs", "answer", "clap says which options and values there are"),
     ("controller/src/copy/backup.rs", "settle", "the worker's check says which option to give"),
     ("controller/src/copy/decide.rs", "read_plan", "each caller says what to do"),
@@ -46,7 +46,7 @@ WITHOUT_ADVICE = (
     ("controller/src/runs/mod.rs", "check_read", "the unread run says which version to use, or what to move away"),
     ("controller/src/settings/config/file.rs", "bad", "the reason says what is nearest, or which form is expected"),
     ("controller/src/settings/config/file.rs", "no_profile", "names the nearest profile, or says what to write"),
-    ("controller/src/settings/config/layers.rs", "refused", "clap says which values there are"),
+    ("controller/src/settings/config/candidates.rs", "refused", "clap says which values there are"),
     ("controller/src/settings/hub_errors.rs", "explain", "a unit test walks every kind of error"),
     ("controller/src/settings/sources.rs", "settings", "the setting's error says which form is expected"),
     ("controller/src/verbs/login.rs", "checked", "ends a hub's error, which says what to do"),
@@ -64,7 +64,7 @@ def without_remedy(files: list[Rust]) -> Iterator[tuple[str, int, str, str]]:
             inside = [(name, start, close) for name, start, close in functions if start <= call.start() < close]
             name, start, close = inside[-1] if inside else ("?", call.start(), end)
             own = LITERAL.findall(file.text, call.end(), end)
-            if re.search(r"\bremedy\(", file.live[call.end() : end]):
+            if re.search(r"\bremedy\w*\(", file.live[call.end() : end]):
                 continue
             words = " ".join(own or LITERAL.findall(file.text, start, close))
             if not ADVICE.search(re.sub(r"\\\n\s*", "", words)):

@@ -46,7 +46,7 @@ PAUSES = (
     ("worker/src/transfer/hasher.rs", "follow", "looks at the rate to decide how many files are read at a time"),
     ("worker/src/transfer/bandwidth.rs", "take", "waits until the limit of bytes a second lets a frame through"),
     ("worker/src/transfer/mover/mod.rs", "follow", "looks at the rate to decide how many blobs move at a time"),
-    ("controller/src/ui/progress.rs", "tick", "shows and keeps the progress each second"),
+    ("controller/src/ui/progress/shown.rs", "tick", "shows and keeps the progress each second"),
     ("controller/src/engine/modal/", "poll_until_ended", "polls a call of Modal until it has ended"),
     ("controller/src/engine/remote/", "follow_logs", "follows the logs of Modal's containers until their run has ended"),
     ("controller/src/engine/docker/", "clear", "polls the daemon until containers are gone"),

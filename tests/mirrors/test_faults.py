@@ -124,6 +124,9 @@ def test_an_object_that_the_source_lost_leaves_no_pointer_to_nothing(history):
     ran = world.mirror(target).ended(1, "side.bin")
     assert ran.refs()["refs/heads/dev/x"] == "refused" and "refs/heads/dev/x" not in target.refs()
     assert target.objects() == objects - {lost}
+    # What a person is told to do is possible: a mirror leaves no file out.
+    said = world.run("-s", world.source.url, "-t", target.url).ended(1, "side.bin").stdout
+    assert "give --allow-missing" in said and "--exclude" not in said
 
 
 def test_of_two_objects_at_one_path_the_lost_one_costs_only_its_branch(world):

@@ -237,7 +237,9 @@ pub async fn of_owner(
         refused.extend(owned.refused);
     }
     if named.is_empty() && refused.is_empty() {
-        return Err(owns_nothing(&escape(owner), &kinds, any.from()));
+        let kind = kinds.first().copied().unwrap_or(RepoKind::Model);
+        let at = any.source_at(settings, kind, any.asked());
+        return Err(owns_nothing(&at, &kinds));
     }
     Ok((named, refused))
 }

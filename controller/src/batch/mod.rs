@@ -1,8 +1,9 @@
-//! The copy of many repos at once, whose chunks share the workers. [`list`] reads which repos, [`summary`] is the table of results;
-//! [`verify`] compares many copies.
+//! The copy of many repos at once, whose chunks share the workers. [`list`] reads which repos, [`row`] is the result of
+//! one, [`summary`] the table of all; [`verify`] compares many copies.
 
 pub mod list;
 mod over;
+pub mod row;
 pub mod status;
 pub mod summary;
 pub mod verify;
@@ -16,11 +17,12 @@ use tokio::sync::Semaphore;
 
 use self::list::BatchEntry;
 use self::over::Over;
-use self::summary::BatchRow;
+use self::row::BatchRow;
 use crate::args::revisions::RevisionScope;
 use crate::copy::options::CopyOptions;
 use crate::copy::{CopyResult, RepoCopy};
 use crate::revisions::{RepoResult, RevisionsCopy};
+use crate::settings::nearest::Hints;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
@@ -34,6 +36,7 @@ pub struct Batch<'a> {
     screen: &'a Screen,
     ahead: Arc<Semaphore>,
     over: Over,
+    hints: Hints,
 }
 
 impl<'a> Batch<'a> {
@@ -44,6 +47,7 @@ impl<'a> Batch<'a> {
             screen,
             ahead: Arc::new(Semaphore::new(AHEAD)),
             over: Over::default(),
+            hints: Hints::default(),
         }
     }
 
@@ -103,7 +107,9 @@ impl<'a> Batch<'a> {
             RevisionScope::All => Box::pin(RevisionsCopy::of(copy).run(&entry.route, ahead)).await,
         };
         match &ended {
-            Err(failure) if failure.exit() != Exit::Interrupted => screen.fail(failure),
+            Err(failure) if failure.exit() != Exit::Interrupted => {
+                screen.fail(&self.hints.beside(failure.clone()).await);
+            }
             Ok(RepoResult::One(CopyResult::Skipped(why))) => {
                 screen.status(format!("skipped: {why}"))
             }

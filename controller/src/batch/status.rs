@@ -6,7 +6,8 @@ use hf2ms_worker::protocol::Exit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::summary::{BatchRow, BatchSummary};
+use super::row::BatchRow;
+use super::summary::BatchSummary;
 use crate::args::workers::EngineKind;
 use crate::runs::batches::BatchRecord;
 use crate::runs::{RunRecord, Runs, State};

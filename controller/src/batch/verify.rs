@@ -9,7 +9,8 @@ use hf2ms_worker::protocol::Exit;
 
 use super::list::BatchEntry;
 use super::over::Over;
-use super::summary::{BatchRow, BatchSummary, RepoStatus};
+use super::row::{BatchRow, RepoStatus};
+use super::summary::BatchSummary;
 use crate::args::revisions::RevisionScope;
 use crate::copy::verify::options::VerifyOptions;
 use crate::copy::verify::{VerifiedCopy, verify};
@@ -18,6 +19,7 @@ use crate::revisions::summary::RevisionsSummary;
 use crate::revisions::verify::verify_all;
 use crate::runs::Runs;
 use crate::runs::batches::BatchDir;
+use crate::settings::nearest::Hints;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::nouns::counted;
 use crate::ui::screen::Screen;
@@ -89,6 +91,7 @@ impl<'a> VerifyBatch<'a> {
             screen,
             verified: &verified,
             over: Over::default(),
+            hints: Hints::default(),
         };
         screen.bars().expect_repos(self.entries.len());
         let rows = stream::iter(&self.entries)
@@ -114,6 +117,7 @@ struct EachRepo<'a> {
     screen: &'a Screen,
     verified: Listener<'a>,
     over: Over,
+    hints: Hints,
 }
 
 impl EachRepo<'_> {
@@ -133,7 +137,7 @@ impl EachRepo<'_> {
                     self.over.note(failure);
                 }
                 if failure.exit() != Exit::Interrupted {
-                    screen.fail(failure);
+                    screen.fail(&self.hints.beside(failure.clone()).await);
                 }
             }
         }

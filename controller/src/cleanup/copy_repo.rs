@@ -29,7 +29,7 @@ impl CopyReaders {
     /// # Errors
     /// The doubt: the copy is absent, renamed, disabled or closed, or it is not told who may see it.
     pub async fn of(at: &RepoAt, settings: &Settings) -> Checked<Self> {
-        let failed = |error| hub_error(&error, at, settings, AccessMode::Write);
+        let failed = |error| hub_error(&error, at, settings, AccessMode::ReadDestination);
         let hub = open(at, settings)?;
         let Some(found) = hub.find().await.map_err(failed)? else {
             return Err(Doubt::because(format!(
@@ -100,7 +100,7 @@ pub fn open(at: &RepoAt, settings: &Settings) -> CliResult<Arc<dyn Destination>>
     settings
         .destination(at)
         .and_then(|side| open_destination(&side, settings.http()))
-        .map_err(|error| hub_error(&error, at, settings, AccessMode::Write))
+        .map_err(|error| hub_error(&error, at, settings, AccessMode::ReadDestination))
 }
 
 /// The branches and tags of the copy. One whose commit is not told is known by its name.
@@ -108,7 +108,7 @@ pub fn open(at: &RepoAt, settings: &Settings) -> CliResult<Arc<dyn Destination>>
 /// # Errors
 /// The hub's.
 pub async fn refs(at: &RepoAt, settings: &Settings) -> CliResult<Refs> {
-    let failed = |error| hub_error(&error, at, settings, AccessMode::Write);
+    let failed = |error| hub_error(&error, at, settings, AccessMode::ReadDestination);
     let side = settings.destination(at).map_err(failed)?;
     let store = open_ref_store(&side, settings.http()).map_err(failed)?;
     Ok(store.refs().await.map_err(failed)?.named())
@@ -119,7 +119,7 @@ async fn is_ours(hub: &dyn Destination, at: &RepoAt, settings: &Settings) -> Che
         return Ok(false);
     }
     let account = hub.account_if_told().await;
-    let account = account.map_err(|error| hub_error(&error, at, settings, AccessMode::Write))?;
+    let account = account.map_err(|error| hub_error(&error, at, settings, AccessMode::Account))?;
     Ok(account.is_some_and(|account| account.owns(at.id.owner())))
 }
 

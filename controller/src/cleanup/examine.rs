@@ -29,7 +29,7 @@ use crate::runs::{NewRun, RunDir, RunVerb, State};
 use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::settings::refused_write::RefusedWrite;
-use crate::ui::errors::CliResult;
+use crate::ui::errors::{Absent, CliResult};
 use crate::ui::screen::Screen;
 
 /// A repo that was examined: its row, the run that holds its locks if it may be removed, and the copy if that is whole.
@@ -70,7 +70,10 @@ pub async fn examine(
             let run = examined.run.take();
             match doubt {
                 Doubt::Gone => examined.row.gone(),
-                Doubt::Absent => examined.row.absent(),
+                Doubt::Absent => {
+                    let nearest = looking.nearest().await;
+                    examined.row.absent(nearest);
+                }
                 Doubt::Stays(reason) => examined.row.stays(screen.shown(&reason)),
                 Doubt::Ends(failure) => {
                     let failed = run.map(|mut run| run.fail(&failure, screen));
@@ -104,6 +107,16 @@ struct Examiner<'a> {
 }
 
 impl Examiner<'_> {
+    /// The repo of the same owner that may have been meant by a source that is not found.
+    async fn nearest(&self) -> Option<String> {
+        let CleanupOptions {
+            settings, hints, ..
+        } = self.options;
+        let route = &self.entry.route;
+        let at = route.source_at(settings, *route.kinds().first()?, route.asked());
+        hints.nearest(&Absent::Repo(at)).await
+    }
+
     async fn look(&self, examined: &mut ExaminedRepo) -> Checked<WholeCopy> {
         let CleanupOptions { settings, stop, .. } = self.options;
         self.entry.route.announce(self.screen);

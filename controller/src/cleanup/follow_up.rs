@@ -13,6 +13,7 @@ use crate::args::route::Route;
 use crate::runs::Runs;
 use crate::settings::Settings;
 use crate::settings::hub_errors::token_missing;
+use crate::settings::nearest::Hints;
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
@@ -156,6 +157,7 @@ impl FollowUpArgs {
             agreed,
             // The exact number is a limit itself.
             most: agreed.unwrap_or(MOST),
+            hints: Hints::default(),
         };
         let summary = super::run(entries, &options, screen).await?;
         Ok(summary.exit())

@@ -9,6 +9,7 @@ use hf2ms_worker::protocol::VerifyLevel;
 use crate::runs::Runs;
 use crate::runs::removal::Removal;
 use crate::settings::Settings;
+use crate::settings::nearest::Hints;
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 
@@ -38,6 +39,8 @@ pub struct CleanupOptions<'a> {
     pub agreed: Option<u64>,
     /// The most repos that are removed.
     pub most: u64,
+    /// What may have been meant by sources that are not found.
+    pub hints: Hints,
 }
 
 impl CleanupOptions<'_> {

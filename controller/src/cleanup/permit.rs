@@ -143,7 +143,8 @@ async fn check_untold_head(
         ..copy.clone()
     };
     let listing = copy_repo::open(&at, settings)?.list_branch().await;
-    let listing = listing.map_err(|error| hub_error(&error, &at, settings, AccessMode::Write))?;
+    let listing =
+        listing.map_err(|error| hub_error(&error, &at, settings, AccessMode::ReadDestination))?;
     match revision.change_in(&listing) {
         None => Ok(()),
         Some(change) => Err(changed_copy(revision, &change)),
@@ -167,7 +168,8 @@ async fn check_pair(whole: &WholeCopy, settings: &Settings) -> Checked<()> {
         copy_repo::refs(copy, settings),
         hub.find()
     );
-    let found = found.map_err(|error| hub_error(&error, copy, settings, AccessMode::Write))?;
+    let found =
+        found.map_err(|error| hub_error(&error, copy, settings, AccessMode::ReadDestination))?;
     if !found.is_some_and(|found| whole.readers().are_those_of(&found)) {
         return Err(Doubt::because("the copy is gone, or has other readers now"));
     }
@@ -239,7 +241,7 @@ fn refusal(error: &Error, record: &RemovalRecord, settings: &Settings) -> CliErr
             "{to} exists on {} already: give another --move-to",
             record.source.hub
         )),
-        _ => hub_error(error, &record.source, settings, AccessMode::Write),
+        _ => hub_error(error, &record.source, settings, AccessMode::Remove),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::args::route::Route;
 use crate::batch::list::BatchEntry;
 use crate::runs::removal::{Losses, Removal};
 use crate::ui::counts::Status;
+use crate::ui::errors::did_you_mean;
 use crate::ui::nouns::grouped;
 use crate::ui::screen::size;
 use crate::ui::table::number;
@@ -139,6 +140,9 @@ pub struct CleanupRow {
     removal: Option<Removal>,
     /// Why it stays.
     reason: Option<String>,
+    /// The repo of the same owner that may have been meant by one that was not found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nearest: Option<String>,
     /// The run that has removed it, or was to.
     run: Option<String>,
     #[serde(skip)]
@@ -160,6 +164,7 @@ impl CleanupRow {
             losses: None,
             removal: None,
             reason: None,
+            nearest: None,
             run: None,
             exit: Exit::Incomplete,
         }
@@ -238,7 +243,8 @@ impl CleanupRow {
     }
 
     /// It was not found.
-    pub(super) fn absent(&mut self) {
+    pub(super) fn absent(&mut self, nearest: Option<String>) {
+        self.nearest = nearest;
         let reason = "check its id, and that the token may see it".to_owned();
         self.ended(CleanupState::NotFound, reason, Exit::Refused);
     }
@@ -267,6 +273,7 @@ impl CleanupRow {
             None => url,
         });
         let lost = self.losses.as_ref().map(Losses::readable);
+        let meant = self.nearest.as_deref().map(did_you_mean);
         let state = match &self.removal {
             Some(removal) => removal.done(),
             None => self.state.name().to_owned(),
@@ -278,7 +285,7 @@ impl CleanupRow {
             number(self.bytes.map(size)),
             number(copy),
             number(lost),
-            self.reason.clone().unwrap_or_default(),
+            self.reason.clone().unwrap_or_default() + &meant.unwrap_or_default(),
         ]
     }
 }

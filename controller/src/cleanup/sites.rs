@@ -5,26 +5,27 @@ use hf2ms_hub::RepoAt;
 use crate::args::route::Route;
 use crate::batch::list::BatchEntry;
 use crate::runs::{RunRecord, RunVerb, Runs};
-use crate::settings::{Environment, Settings, USUAL_FILE, ValueOrigin};
+use crate::settings::{Environment, Settings};
 use crate::ui::errors::{CliError, CliResult};
 
-/// Refuses a removal whose hubs a file of the working folder names: whoever made the folder could name a server that claims to have the copy.
+/// Refuses a removal whose hubs a file of the working folder names that was found there: whoever made the folder could name a server that
+/// claims to have the copy. A file that was named by --env-file counts, whatever its name is.
 ///
 /// # Errors
 /// That is so.
 pub fn check_not_of_folder(route: &Route, settings: &Settings) -> CliResult<()> {
     let environment = Environment::of_process();
-    let folder = Some(ValueOrigin::EnvFile(USUAL_FILE.to_owned()));
     let both = [
         settings.access(route.from()),
         settings.access_to(route.to()),
     ];
-    match both
-        .iter()
-        .find(|at| environment.origin(at.endpoint_name) == folder)
-    {
-        Some(at) => Err(CliError::usage(format!(
-            "{USUAL_FILE} of this folder sets {} to {}, and no repo is removed by that: set it in the environment, or name a file by --env-file",
+    let by_folder = both.iter().find_map(|at| {
+        let file = environment.file_of_folder(at.endpoint_name)?;
+        Some((file, at))
+    });
+    match by_folder {
+        Some((file, at)) => Err(CliError::usage(format!(
+            "{file} of this folder sets {} to {}, and no repo is removed by that: set it in the environment, or give --env-file {file} if you wrote it",
             at.endpoint_name, at.endpoint
         ))),
         None => Ok(()),

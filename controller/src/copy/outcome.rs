@@ -71,7 +71,12 @@ impl RunResult {
     /// That error, for a person.
     pub fn check(&self, plan: &Plan, settings: &Settings) -> CliResult<()> {
         match &self.ended_by {
-            Some((kind, error)) => Err(explain_worker_error(plan, settings, *kind, error)),
+            Some((kind, error)) => Err(explain_worker_error(
+                plan,
+                settings,
+                AccessMode::Write,
+                (*kind, error),
+            )),
             None => Ok(()),
         }
     }
@@ -173,13 +178,18 @@ fn stopped_at(plan: &Plan, failed: &[FailedFile]) -> Option<String> {
     }
 }
 
-/// A worker's error for a person. The address in it tells which hub it is about.
-pub fn explain_worker_error(plan: &Plan, settings: &Settings, kind: Kind, error: &str) -> CliError {
+/// A worker's error for a person. The address in it tells which hub it is about; `at_destination` says what workers do there.
+pub fn explain_worker_error(
+    plan: &Plan,
+    settings: &Settings,
+    at_destination: AccessMode,
+    (kind, error): (Kind, &str),
+) -> CliError {
     let error_of = hf2ms_hub::Error::new(kind, error);
     let of_source = plan.destination.endpoint == plan.source.endpoint
         && !error.contains(plan.destination.id.as_str());
     if error.contains(&plan.destination.endpoint) && !of_source {
-        return hub_error(&error_of, &plan.destination, settings, AccessMode::Write);
+        return hub_error(&error_of, &plan.destination, settings, at_destination);
     }
     if error.contains(&plan.source.endpoint) {
         return hub_error(&error_of, &plan.source, settings, AccessMode::Read);

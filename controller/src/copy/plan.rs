@@ -209,9 +209,9 @@ impl RepoPair {
             destination.hub.as_ref(),
             settings,
         );
-        let mut plan: Plan = made
-            .await
-            .map_err(|error| hub_error(&error, &destination.at, settings, AccessMode::Write))?;
+        let (at, mode) = (&destination.at, AccessMode::ReadDestination);
+        let explained = |error| hub_error(&error, at, settings, mode);
+        let mut plan: Plan = made.await.map_err(explained)?;
         plan.part = source.is_part();
         plan.overwrite = options.overwrite;
         let by_default = options.prune.is_some() || options.overwrite;

@@ -27,6 +27,7 @@ use crate::engine::remote::Completion;
 use crate::engine::remote::calls::SubmittedCalls;
 use crate::runs::report::Report;
 use crate::runs::{JournalEntry, RunDir, State};
+use crate::settings::remedies::remedy;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::log::Level;
 use crate::ui::progress::{Amount, Progress};
@@ -350,7 +351,7 @@ impl CopyRun<'_> {
     /// Takes a finalizer's output into the result.
     fn finalized(&self, ended: Ended, result: &mut RunResult) -> CliResult<()> {
         let Ended::Finished(_, output) = ended else {
-            return Err(ended.into_error("finalizer"));
+            return Err(ended.into_error("finalizer", remedy));
         };
         result.finalized(&self.dir, output)?;
         result.check(&self.plan, self.options.settings)

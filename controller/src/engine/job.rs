@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::lifeline::WorkersAtWork;
 use super::{Engine, Network};
 use crate::runs::RunDir;
-use crate::settings::remedies::remedy;
+use crate::settings::remedies::{Remedies, remedy};
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::Screen;
@@ -171,8 +171,8 @@ impl Ended {
         }
     }
 
-    /// The error of a job that gave no result; `worker` is the name of its worker for the user.
-    pub fn into_error(self, worker: &str) -> CliError {
+    /// The error of a job that gave no result; `worker` is the name of its worker for the user, `remedy` what helps in its command.
+    pub fn into_error(self, worker: &str, remedy: Remedies) -> CliError {
         match self {
             Self::Refused(kind, error) => {
                 CliError::new(Exit::of(kind), format!("{error}; {}", remedy(kind)))
@@ -300,6 +300,6 @@ pub async fn verify(
                 ..
             },
         ) => Ok(found),
-        ended => Err(ended.into_error("verifier")),
+        ended => Err(ended.into_error("verifier", remedy)),
     }
 }

@@ -78,7 +78,7 @@ pub fn keep(state: &Path, rates: &[Rate]) -> CliResult<()> {
     write_aside(&path, |file| {
         file.write_all(serde_json::to_string_pretty(&all)?.as_bytes())
     })
-    .map_err(|error| CliError::file(&path, &error))
+    .map_err(|error| CliError::state_file(&path, &error))
 }
 
 /// The rate of one worker and of all, from one hub to another, where both were measured from this machine.

@@ -280,8 +280,12 @@ impl Inspector<'_> {
             let state = CopyState::None;
             return Ok(InventoryRow { state, ..row });
         }
+        let row = Self::judged(row, proven);
+        if row.state.is_whole() {
+            self.check_count(&source_at, &source).await?;
+        }
         if !is_deep || by_size == 0 {
-            return Ok(Self::judged(row, proven));
+            return Ok(row);
         }
         let sides = (source_at, &entry.destination);
         let read = self.contents.compare(sides, source, &destination, &known);
@@ -314,6 +318,20 @@ impl Inspector<'_> {
         match source.list().await {
             Err(lock) if lock.kind() == Kind::Locked => self.list_by_git(at).await.map_err(unseen),
             listed => listed.map_err(unseen),
+        }
+    }
+
+    /// Refuses a listing that is shorter than the hub's count: a copy of less than the source would be called whole by it.
+    async fn check_count(&self, at: &RepoAt, listing: &Listing) -> InspectionResult<()> {
+        let unseen = |error| Unseen::of_source(&error, at, self.settings);
+        let side = self.settings.source(at).map_err(unseen)?;
+        let source = open_source(&side, self.settings.http()).map_err(unseen)?;
+        match source.file_count().await {
+            // Git has listed it then.
+            Err(lock) if lock.kind() == Kind::Locked => Ok(()),
+            counted => listing
+                .check_count(counted.map_err(unseen)?)
+                .map_err(unseen),
         }
     }
 

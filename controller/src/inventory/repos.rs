@@ -16,6 +16,7 @@ use crate::batch::list;
 use crate::settings::Settings;
 use crate::settings::account::{self, owned_repos, owns_nothing};
 use crate::settings::hub_errors::{AccessMode, hub_error};
+use crate::settings::nearest::Hints;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::nouns::few;
 
@@ -99,9 +100,13 @@ pub async fn find(args: &OwnersArgs, settings: &Settings) -> CliResult<Inventory
     });
     let owners = owners.collect::<CliResult<Vec<Owner>>>()?;
     let map = Destinations::read(args, against, settings)?;
-    let mut all = InventoryEntries::default();
+    let (mut all, hints) = (InventoryEntries::default(), Hints::default());
     for owner in &owners {
         let listed = owner.list(&args.kinds(), &map, settings, &mut all).await;
+        let listed = match listed {
+            Err(failure) => Err(hints.beside(failure).await),
+            listed => listed,
+        };
         all.take_owner(listed, owners.len())?;
     }
     all.drop_repeats();
@@ -219,7 +224,9 @@ impl Owner {
             }
         }
         if all.entries.len() + refused == before {
-            return Err(owns_nothing(&self.name, kinds, self.hub));
+            let endpoint = &settings.access(self.hub).endpoint;
+            let at = any_of(self.hub, RepoKind::Model, &self.name, endpoint)?;
+            return Err(owns_nothing(&at, kinds));
         }
         Ok(())
     }
@@ -240,7 +247,7 @@ async fn listed(at: &RepoAt, mode: AccessMode, settings: &Settings) -> CliResult
     match owned_repos(at, mode, settings).await {
         Err(error)
             if is_not_listed(&error)
-                && (at.kind == RepoKind::Space || mode == AccessMode::Write) =>
+                && (at.kind == RepoKind::Space || mode == AccessMode::ReadDestination) =>
         {
             Ok(Err(error))
         }
@@ -342,7 +349,7 @@ impl InventoryEntries {
             Err(failure)
                 if owners > 1 && !failure.ends_all() && failure.exit() == Exit::Refused =>
             {
-                self.warnings.push(failure.to_string());
+                self.warnings.push(failure.with_hint());
                 self.absent += 1;
                 Ok(())
             }
@@ -398,7 +405,7 @@ impl InventoryEntries {
         self.to = owners.first().map(|first| first.hub);
         self.to = self.to.filter(|to| owners.iter().all(|at| at.hub == *to));
         let lists = stream::iter(owners).map(|at| async move {
-            match listed(&at, AccessMode::Write, settings).await? {
+            match listed(&at, AccessMode::ReadDestination, settings).await? {
                 Ok(owned) => Ok::<_, CliError>(
                     owned
                         .repos

@@ -46,7 +46,7 @@ impl SavedRows {
     pub fn open(state: &Path) -> CliResult<Self> {
         create_private(state)?;
         let path = state.join(FILE);
-        let failed = |error: io::Error| CliError::file(&path, &error);
+        let failed = |error: io::Error| CliError::state_file(&path, &error);
         let text = fs::read(&path).unwrap_or_default();
         let mut known = HashMap::new();
         let mut lines = 0;
@@ -97,7 +97,7 @@ impl SavedRows {
             let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
             file.write_all(&line)
         };
-        append().map_err(|error: io::Error| CliError::file(&self.path, &error))
+        append().map_err(|error: io::Error| CliError::state_file(&self.path, &error))
     }
 
     /// Leaves out lines that newer ones replace, once there are many.
@@ -109,7 +109,7 @@ impl SavedRows {
             return Ok(());
         }
         let Self { path, .. } = self;
-        let text = fs::read(&path).map_err(|error| CliError::file(&path, &error))?;
+        let text = fs::read(&path).map_err(|error| CliError::state_file(&path, &error))?;
         let mut newest: HashMap<Key, &[u8]> = HashMap::new();
         for line in text.split(|byte| *byte == b'\n') {
             if let Ok(saved) = serde_json::from_slice::<SavedRow>(line) {
@@ -123,7 +123,7 @@ impl SavedRows {
             }
             Ok(())
         });
-        written.map_err(|error| CliError::file(&path, &error))
+        written.map_err(|error| CliError::state_file(&path, &error))
     }
 }
 

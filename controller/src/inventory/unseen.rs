@@ -37,7 +37,7 @@ impl Unseen {
 
     /// By an error of the copy's hub.
     pub(super) fn of_copy(error: &Error, at: &RepoAt, settings: &Settings) -> Self {
-        Self::of(error, at, settings, AccessMode::Write)
+        Self::of(error, at, settings, AccessMode::ReadDestination)
     }
 
     fn of(error: &Error, at: &RepoAt, settings: &Settings, mode: AccessMode) -> Self {
@@ -54,7 +54,7 @@ pub(super) fn disabled_side(entry: &InventoryEntry, settings: &Settings) -> Opti
     let is_copy_disabled = entry.listed.as_ref().is_some_and(|copy| copy.is_disabled);
     let (at, mode) = match (entry.owned.is_disabled, is_copy_disabled) {
         (true, _) => (&entry.source, AccessMode::Read),
-        (false, true) => (&entry.destination, AccessMode::Write),
+        (false, true) => (&entry.destination, AccessMode::ReadDestination),
         (false, false) => return None,
     };
     let error = Error::new(Kind::Disabled, "the list of its owner says so");

@@ -15,6 +15,7 @@ use crate::engine::remote::calls::SubmittedCalls;
 use crate::engine::remote::{Completion, DetachMode, RemoteJob, RemoteRun};
 use crate::runs::{RunRecord, Runs};
 use crate::settings::Settings;
+use crate::settings::remedies::remedy_of_mirror;
 use crate::stop::Stop;
 use crate::ui::errors::CliResult;
 use crate::ui::progress::{Amount, Progress};
@@ -109,7 +110,7 @@ impl<'a> ModalMirror<'a> {
         let given: Mirrored = self.cloud.read(self, given)?;
         let output = given.own.output();
         let (Some(scan), landed) = (output.scan, output.landed) else {
-            return Err(given.own.ended().into_error("mirror"));
+            return Err(given.own.ended().into_error("mirror", remedy_of_mirror));
         };
         scan.warnings
             .iter()
@@ -122,7 +123,7 @@ impl<'a> ModalMirror<'a> {
         let mut work = MirrorRunResult::new(scan);
         work.carried(&steps.plan, carried)?;
         if steps.push.is_some() && landed.is_none() {
-            return Err(given.own.ended().into_error("mirror"));
+            return Err(given.own.ended().into_error("mirror", remedy_of_mirror));
         }
         Ok(MirrorRunResult { landed, ..work })
     }

@@ -4,7 +4,7 @@ use hf2ms_hub::{Error, Kind};
 use hf2ms_worker::protocol::Exit;
 
 use super::endpoints::{GitEndpoint, MirrorSide};
-use crate::settings::remedies::remedy;
+use crate::settings::remedies::remedy_of_mirror;
 use crate::ui::errors::CliError;
 
 /// A host's error in one line: what is wrong, and what to do.
@@ -48,7 +48,7 @@ pub(super) fn explain(error: &Error, endpoint: &GitEndpoint, side: MirrorSide) -
         (Kind::Unreachable, _) => format!(
             "the {name} {url} can't be reached: check the address and the network ({error})"
         ),
-        (kind, _) => format!("the {name} {url}: {error}; {}", remedy(kind)),
+        (kind, _) => format!("the {name} {url}: {error}; {}", remedy_of_mirror(kind)),
     };
     let exit = if error.kind() == Kind::Refused {
         Exit::Refused

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::endpoints::GitEndpoint;
-use crate::settings::remedies::remedy;
+use crate::settings::remedies::remedy_of_mirror;
 use crate::settings::{Environment, Settings, ValueOrigin};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
@@ -305,7 +305,7 @@ impl<'a> PullMirror<'a> {
                 error.message()
             ),
             Kind::Disabled => format!("{api}: {}; check GITLAB_API_BASE", error.message()),
-            kind => format!("{project} on {api}: {error}; {}", remedy(kind)),
+            kind => format!("{project} on {api}: {error}; {}", remedy_of_mirror(kind)),
         };
         CliError::new(Exit::of(error.kind()), settings.redact(&line))
     }

@@ -170,7 +170,7 @@ impl MirrorReport {
             text.push_str(&(labelled(name, value) + "\n"));
         }
         self.write_changes(&mut text);
-        text.push_str(&failures::rows(&self.failed, &[], &self.run));
+        text.push_str(&failures::rows_of_mirror(&self.failed, &self.run));
         text.trim_end().to_owned()
     }
 

@@ -32,6 +32,7 @@ use crate::engine::remote::{Completion, DetachMode};
 use crate::engine::slots::WorkerSlots;
 use crate::runs::{JournalEntry, NewRun, RunDir, RunRecord, RunVerb, Runs, State};
 use crate::settings::Settings;
+use crate::settings::remedies::remedy_of_mirror;
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::progress::{Amount, Progress};
@@ -360,7 +361,7 @@ impl MirrorRun<'_> {
                     scan: Some(scan), ..
                 },
             ) => Ok(scan),
-            ended => Err(ended.into_error("scan")),
+            ended => Err(ended.into_error("scan", remedy_of_mirror)),
         }
     }
 
@@ -454,7 +455,7 @@ impl MirrorRun<'_> {
                     ..
                 },
             ) => Ok(report),
-            ended => Err(ended.into_error("push")),
+            ended => Err(ended.into_error("push", remedy_of_mirror)),
         }
     }
 }

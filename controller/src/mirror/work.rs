@@ -8,7 +8,7 @@ use super::report::{MirrorReport, MirrorTally};
 use crate::engine::chunk_results::ChunkResults;
 use crate::engine::remote::Completion;
 use crate::runs::{RunDir, State};
-use crate::settings::remedies::remedy;
+use crate::settings::remedies::remedy_of_mirror;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
 
@@ -45,7 +45,10 @@ impl MirrorRunResult {
         match &self.carried.ended_by {
             Some((kind, error)) => Err(CliError::new(
                 Exit::of(*kind),
-                format!("the workers were stopped: {error}; {}", remedy(*kind)),
+                format!(
+                    "the workers were stopped: {error}; {}",
+                    remedy_of_mirror(*kind)
+                ),
             )),
             None => Ok(()),
         }

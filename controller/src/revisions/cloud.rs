@@ -24,6 +24,7 @@ use crate::engine::remote::{Completion, DetachMode, RemoteJob, RemoteRun};
 use crate::runs::report::Report;
 use crate::runs::{RunDir, Runs};
 use crate::settings::Settings;
+use crate::settings::remedies::remedy;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::Screen;
@@ -259,7 +260,7 @@ impl ModalRevisions<'_> {
         let given: Finalized = self.cloud.read(self, given)?;
         let (mut printed, made) = by_revision(given.own.events());
         let Some(made) = made else {
-            return Err(given.own.ended().into_error("finalizer"));
+            return Err(given.own.ended().into_error("finalizer", remedy));
         };
         let (carried, blobs) = self.carried(given.chunks)?;
         let each = self.job.revisions.iter().zip(self.plans);

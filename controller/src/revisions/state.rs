@@ -105,7 +105,7 @@ impl RevisionsState {
             revisions: rows.into(),
         };
         write_aside(&path, |file| Ok(serde_json::to_writer(file, &kept)?))
-            .map_err(|error| CliError::file(&path, &error))
+            .map_err(|error| CliError::state_file(&path, &error))
     }
 }
 

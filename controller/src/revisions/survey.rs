@@ -305,13 +305,17 @@ pub async fn list_refs(
     let references = open(
         settings.destination(&destination.at),
         &destination.at,
-        AccessMode::Write,
+        AccessMode::ReadDestination,
     )?;
     let destination_refs = match &destination.info {
-        Some(_) => references
-            .refs()
-            .await
-            .map_err(|error| hub_error(&error, &destination.at, settings, AccessMode::Write))?,
+        Some(_) => references.refs().await.map_err(|error| {
+            hub_error(
+                &error,
+                &destination.at,
+                settings,
+                AccessMode::ReadDestination,
+            )
+        })?,
         None => Refs::default(),
     };
     Ok((source_refs, references, destination_refs))

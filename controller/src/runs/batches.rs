@@ -48,7 +48,7 @@ impl BatchDir {
 
 fn write_json(path: &Path, content: &impl Serialize) -> CliResult<()> {
     write_aside(path, |file| Ok(serde_json::to_writer(file, content)?))
-        .map_err(|error| CliError::file(path, &error))
+        .map_err(|error| CliError::state_file(path, &error))
 }
 
 impl Runs {
@@ -68,7 +68,7 @@ impl Runs {
         let path = self.path(&record.id);
         create_private(&path)?;
         let alive =
-            hold_alive(&path.join("alive")).map_err(|error| CliError::file(&path, &error))?;
+            hold_alive(&path.join("alive")).map_err(|error| CliError::state_file(&path, &error))?;
         write_json(&path.join(BATCH), &record)?;
         Ok(BatchDir {
             path,

@@ -35,7 +35,7 @@ impl RunDir {
         locks: Option<Arc<Vec<File>>>,
     ) -> CliResult<Self> {
         let alive =
-            hold_alive(&path.join("alive")).map_err(|error| CliError::file(&path, &error))?;
+            hold_alive(&path.join("alive")).map_err(|error| CliError::state_file(&path, &error))?;
         let run = Self {
             path,
             record,
@@ -68,7 +68,7 @@ impl RunDir {
     pub fn write(&self, name: &str, content: &impl Serialize) -> CliResult<()> {
         let path = self.path.join(name);
         write_aside(&path, |file| Ok(serde_json::to_writer(file, content)?))
-            .map_err(|error| CliError::file(&path, &error))
+            .map_err(|error| CliError::state_file(&path, &error))
     }
 
     /// Notes that the worker of a job that is no chunk crashed.
@@ -97,7 +97,7 @@ impl RunDir {
             file.write_all(&line)?;
             file.sync_data()
         };
-        append().map_err(|error: io::Error| CliError::file(&path, &error))
+        append().map_err(|error: io::Error| CliError::state_file(&path, &error))
     }
 
     /// Records the number of files and their bytes, once they are known.

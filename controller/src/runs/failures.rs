@@ -8,7 +8,7 @@ use hf2ms_hub::path::escape;
 use hf2ms_hub::{Kind, Refused};
 use hf2ms_worker::protocol::FailedFile;
 
-use crate::settings::remedies::{may_pass, remedy};
+use crate::settings::remedies::{Remedies, may_pass, remedy, remedy_of_mirror};
 use crate::ui::nouns::{counted, few};
 use crate::ui::table::labelled;
 
@@ -40,6 +40,14 @@ pub fn any_may_pass(failed: &[FailedFile]) -> bool {
 
 /// The causes, the one of most files first. Errors that differ only in the file, in digests and in numbers have one cause.
 pub fn by_cause<'a>(failed: &'a [FailedFile], refused: &'a [Refused]) -> Vec<Cause<'a>> {
+    by_cause_and(remedy, failed, refused)
+}
+
+fn by_cause_and<'a>(
+    remedy: Remedies,
+    failed: &'a [FailedFile],
+    refused: &'a [Refused],
+) -> Vec<Cause<'a>> {
     let failed = failed.iter().map(|failed| Cause {
         error: failed.error.as_str(),
         remedy: match failed.waits_for_others() {
@@ -115,7 +123,15 @@ impl Cause<'_> {
 
 /// The rows of a report about what failed. `run`: whose report has all of it.
 pub fn rows(failed: &[FailedFile], refused: &[Refused], run: &str) -> String {
-    let causes = by_cause(failed, refused);
+    rows_of(&by_cause(failed, refused), run)
+}
+
+/// The same for a mirror's LFS objects.
+pub fn rows_of_mirror(failed: &[FailedFile], run: &str) -> String {
+    rows_of(&by_cause_and(remedy_of_mirror, failed, &[]), run)
+}
+
+fn rows_of(causes: &[Cause<'_>], run: &str) -> String {
     let mut text = String::new();
     for cause in causes.iter().take(CAUSES) {
         let _ = writeln!(text, "{}", labelled(cause.label, cause.line()));

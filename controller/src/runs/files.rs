@@ -33,12 +33,12 @@ pub fn write_aside(
     sync_folder(folder)
 }
 
-/// Creates a folder for this user alone, and those above it that are missing.
+/// Creates a folder of the state of runs for this user alone, and those above it that are missing.
 ///
 /// # Errors
 /// The disk's.
 pub fn create_private(path: &Path) -> CliResult<()> {
-    create_private_folder(path).map_err(|error| CliError::file(path, &error))
+    create_private_folder(path).map_err(|error| CliError::state_file(path, &error))
 }
 
 #[cfg(test)]

@@ -36,13 +36,13 @@ impl Runs {
                 .open(&lock)
                 .and_then(|file| file.lock().map(|()| file))
         };
-        let _alone = wait().map_err(|error| CliError::file(&lock, &error))?;
+        let _alone = wait().map_err(|error| CliError::state_file(&lock, &error))?;
         if let Some(id) = read() {
             return Ok(id);
         }
         let id = Ulid::new().to_string().to_lowercase();
         write_aside(&path, |file| file.write_all(id.as_bytes()))
-            .map_err(|error| CliError::file(&path, &error))?;
+            .map_err(|error| CliError::state_file(&path, &error))?;
         Ok(id)
     }
 }

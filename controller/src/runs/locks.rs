@@ -41,9 +41,9 @@ pub(super) fn lock_destination(path: &Path, id: &str, destination: &RepoAt) -> C
     match hold(path) {
         Ok(file) => write_holder(&file, path, id)
             .map(|()| file)
-            .map_err(|error| CliError::file(path, &error)),
+            .map_err(|error| CliError::state_file(path, &error)),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(taken(path, destination)),
-        Err(error) => Err(CliError::file(path, &error)),
+        Err(error) => Err(CliError::state_file(path, &error)),
     }
 }
 

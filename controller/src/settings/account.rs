@@ -9,7 +9,7 @@ use hf2ms_hub::{
 
 use super::hub_errors::AccessMode;
 use super::{Access, Settings};
-use crate::ui::errors::CliError;
+use crate::ui::errors::{Absent, CliError};
 
 /// Any repo of a hub: accounts are asked for through one, and which does not matter.
 pub fn any_repo(hub: Hub, access: &Access) -> Option<RepoAt> {
@@ -55,19 +55,23 @@ pub async fn owned_repos(
     settings: &Settings,
 ) -> Result<OwnerRepos, Error> {
     let side = match mode {
-        AccessMode::Read => settings.source(at),
-        AccessMode::Write => settings.destination(at),
+        AccessMode::Read | AccessMode::Remove => settings.source(at),
+        AccessMode::ReadDestination | AccessMode::Account | AccessMode::Write => {
+            settings.destination(at)
+        }
     };
     list_repos(&side?, settings.http()).await
 }
 
-/// The error of an owner without any repo of these kinds.
-pub fn owns_nothing(owner: &str, kinds: &[RepoKind], hub: Hub) -> CliError {
+/// The error of the owner of `at`, who has no repo of these kinds.
+pub fn owns_nothing(at: &RepoAt, kinds: &[RepoKind]) -> CliError {
+    let (owner, hub) = (at.id.owner(), at.hub);
     let kinds: Vec<String> = kinds.iter().map(|kind| format!("{kind}s")).collect();
     let kinds = kinds.join(" or ");
     CliError::refused(format!(
         "{owner} has no {kinds} on {hub} that the token may see: check the name"
     ))
+    .about_absent(Absent::Owner(at.clone()))
 }
 
 /// The bytes by which a hub counts the private ones of these repos against their owner's storage; `None` where it does not tell.

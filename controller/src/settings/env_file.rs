@@ -28,10 +28,31 @@ const READ: [&str; 11] = [
     "MODAL_TOKEN_SECRET",
 ];
 
+/// How the file was chosen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FileChoice {
+    /// It lies in the working folder, whoever made that, and nobody typed its name.
+    #[default]
+    OfFolder,
+    /// The user named it.
+    Named,
+}
+
+impl FileChoice {
+    /// The choice of a file that the command line names, or that a default does: one without a folder is of the working folder.
+    pub fn of(named: Option<&Path>, by_default: bool) -> Self {
+        match named {
+            Some(path) if !by_default || path.is_absolute() => Self::Named,
+            _ => Self::OfFolder,
+        }
+    }
+}
+
 /// What the file sets.
 #[derive(Debug, Clone, Default)]
 pub struct EnvFile {
     path: PathBuf,
+    choice: FileChoice,
     values: HashMap<String, String>,
     /// Why a file that is there was left alone.
     left_alone: Option<String>,
@@ -89,6 +110,7 @@ impl EnvFile {
             ))),
             None => Ok(Self {
                 path: path.to_owned(),
+                choice: FileChoice::default(),
                 values,
                 left_alone: None,
             }),
@@ -100,9 +122,20 @@ impl EnvFile {
     pub fn of(values: HashMap<String, String>) -> Self {
         Self {
             path: USUAL.into(),
+            choice: FileChoice::default(),
             values,
             left_alone: None,
         }
+    }
+
+    /// The same file, chosen in this way.
+    pub fn chosen(self, choice: FileChoice) -> Self {
+        Self { choice, ..self }
+    }
+
+    /// How it was chosen.
+    pub fn choice(&self) -> FileChoice {
+        self.choice
     }
 
     /// The file's name for people.
@@ -191,6 +224,15 @@ mod tests {
             let error = read(name).unwrap_err().to_string();
             assert!(error.contains("can't be read"), "{name}: {error}");
         }
+    }
+
+    #[test]
+    fn a_file_is_named_by_the_command_line_or_by_a_default_with_its_whole_path() {
+        let of = |path: &str, by_default| FileChoice::of(Some(Path::new(path)), by_default);
+        assert_eq!(FileChoice::of(None, false), FileChoice::OfFolder);
+        assert_eq!(of(".env", false), FileChoice::Named);
+        assert_eq!(of(".env", true), FileChoice::OfFolder);
+        assert_eq!(of("/home/me/.env", true), FileChoice::Named);
     }
 
     #[test]

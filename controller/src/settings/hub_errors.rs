@@ -6,7 +6,7 @@ use hf2ms_worker::protocol::Exit;
 pub use crate::settings::remedies::{AccessMode, WAIT_LONGER};
 use crate::settings::remedies::{ErrorContext, remedy_at};
 use crate::settings::{Access, Settings, named};
-use crate::ui::errors::CliError;
+use crate::ui::errors::{Absent, CliError};
 
 /// The page where a hub gives tokens.
 pub fn token_page(hub: Hub, endpoint: &str) -> String {
@@ -34,8 +34,10 @@ pub fn token_missing(hub: Hub, access: &Access) -> CliError {
 /// The error of a command for a hub's error about the repo at `at`, with the variable or page that helps.
 pub fn hub_error(error: &Error, at: &RepoAt, settings: &Settings, mode: AccessMode) -> CliError {
     let access = match mode {
-        AccessMode::Read => settings.access(at.hub),
-        AccessMode::Write => settings.access_to(at.hub),
+        AccessMode::Read | AccessMode::Remove => settings.access(at.hub),
+        AccessMode::ReadDestination | AccessMode::Account | AccessMode::Write => {
+            settings.access_to(at.hub)
+        }
     };
     explain(error, at, access, mode)
 }
@@ -45,7 +47,7 @@ pub fn explain(error: &Error, at: &RepoAt, access: &Access, mode: AccessMode) ->
     let failure = CliError::new(Exit::of(error.kind()), line(error, at, access, mode));
     match (error.kind(), mode) {
         (Kind::Unauthorized | Kind::Unreachable | Kind::Usage, _) => failure.for_all(),
-        (Kind::NotFound, AccessMode::Read) => failure.about_absent(at),
+        (Kind::NotFound, AccessMode::Read) => failure.about_absent(Absent::Repo(at.clone())),
         _ => failure,
     }
 }
@@ -108,15 +110,17 @@ fn refusal(error: &Error, context: &ErrorContext<'_>) -> Option<String> {
         (Kind::Gated, AccessMode::Write) => {
             format!("{id} on {hub} is another's, private or gated")
         }
-        (Kind::Gated, AccessMode::Read) => format!("{kind} {id} is gated or private"),
+        (Kind::Gated, _) => format!("{kind} {id} is gated or private"),
         (Kind::Disabled, _) => {
             format!("{hub} has disabled {kind} {id}")
         }
         (Kind::Denied, AccessMode::Write) => format!("{token} may not write to {id} on {hub}"),
-        (Kind::Denied, AccessMode::Read) if !has_token => {
+        (Kind::Denied, AccessMode::Account) => format!("{hub} does not say whose {token} is"),
+        (Kind::Denied, AccessMode::Remove) => format!("{token} may not remove {id} from {hub}"),
+        (Kind::Denied, _) if !has_token => {
             format!("{hub} does not give {kind} {id} to everyone")
         }
-        (Kind::Denied, AccessMode::Read) => format!("{token} may not read {kind} {id} on {hub}"),
+        (Kind::Denied, _) => format!("{token} may not read {kind} {id} on {hub}"),
         _ => return None,
     })
 }
@@ -213,7 +217,13 @@ mod tests {
 
     #[test]
     fn no_kind_of_error_is_without_a_remedy() {
-        let modes = [AccessMode::Read, AccessMode::Write];
+        let modes = [
+            AccessMode::Read,
+            AccessMode::ReadDestination,
+            AccessMode::Account,
+            AccessMode::Write,
+            AccessMode::Remove,
+        ];
         for kind in every_kind() {
             for hub in Hub::with_api() {
                 for (has_token, mode) in [true, false]
@@ -257,7 +267,7 @@ mod tests {
 
     fn table() -> String {
         let mut rows =
-            String::from("| kind | at the source | at the destination |\n|---|---|---|\n");
+            String::from("| kind | reading | writing the destination |\n|---|---|---|\n");
         for kind in every_kind() {
             let name = serde_json::to_value(kind).unwrap();
             let [read, write] = [AccessMode::Read, AccessMode::Write].map(|mode| {
@@ -273,6 +283,39 @@ mod tests {
             rows += &format!("| `{}` | {read} | {write} |\n", name.as_str().unwrap());
         }
         rows
+    }
+
+    #[test]
+    fn a_refusal_is_about_what_was_tried() {
+        for (kind, hub, mode, words) in [
+            (
+                Kind::Denied,
+                "modelscope",
+                AccessMode::ReadDestination,
+                "MODELSCOPE_TOKEN may not read model org/name on ModelScope: use the token of an account that may",
+            ),
+            (
+                Kind::Gated,
+                "modelscope",
+                AccessMode::ReadDestination,
+                "model org/name is gated or private: ask for access at",
+            ),
+            (
+                Kind::Denied,
+                "modelscope",
+                AccessMode::Account,
+                "ModelScope does not say whose MODELSCOPE_TOKEN is: use another token, or give this one the permission",
+            ),
+            (
+                Kind::Denied,
+                "huggingface",
+                AccessMode::Remove,
+                "may not remove org/name from Hugging Face: give it write permission (repo.write for org) at https://h",
+            ),
+        ] {
+            let (_, line) = said(kind, hub, true, mode);
+            assert!(line.contains(words) && !line.contains("--dest"), "{line}");
+        }
     }
 
     #[test]

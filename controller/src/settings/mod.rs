@@ -26,7 +26,7 @@ use hf2ms_worker::protocol::Exit;
 use hf2ms_worker::settings::is_in_the_open;
 pub use hf2ms_worker::settings::{Access, GetVariable, Settings, environment};
 
-pub use self::env_file::{EnvFile, USUAL as USUAL_FILE};
+pub use self::env_file::{EnvFile, FileChoice};
 use self::logins::Logins;
 pub use self::sources::{Environment, ValueOrigin};
 use crate::platform::{System, places};

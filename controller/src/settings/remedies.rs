@@ -8,8 +8,14 @@ use hf2ms_hub::{Kind, RepoAt};
 pub enum AccessMode {
     /// Reading the source.
     Read,
-    /// Reading or writing the destination.
+    /// Reading the destination.
+    ReadDestination,
+    /// Asking whose the destination's token is.
+    Account,
+    /// Writing the destination.
     Write,
+    /// Deleting, renaming or hiding the source.
+    Remove,
 }
 
 /// The circumstances of a hub's error about a repo, by which the hint differs.
@@ -51,11 +57,11 @@ pub fn remedy_at(kind: Kind, context: &ErrorContext<'_>) -> String {
         }
         (Kind::NotFound, _) => format!("check the id, or set {token} if it is private"),
         (Kind::Gated, AccessMode::Write) => "use --dest with an owner of yours".to_owned(),
-        (Kind::Gated, AccessMode::Read) if !has_token => format!(
+        (Kind::Gated, _) if !has_token => format!(
             "set {token} of an account that may read it, or ask for access at {}",
             at.web_url()
         ),
-        (Kind::Gated, AccessMode::Read) => format!(
+        (Kind::Gated, _) => format!(
             "ask for access at {} with the account of {token}",
             at.web_url()
         ),
@@ -66,10 +72,16 @@ pub fn remedy_at(kind: Kind, context: &ErrorContext<'_>) -> String {
             "give it {} at {token_page}, or use --dest with an owner of yours",
             write_permission(at)
         ),
-        (Kind::Denied, AccessMode::Read) if !has_token => {
+        (Kind::Denied, AccessMode::Account) => {
+            format!("use another token, or give this one the permission at {token_page}")
+        }
+        (Kind::Denied, AccessMode::Remove) => {
+            format!("give it {} at {token_page}", write_permission(at))
+        }
+        (Kind::Denied, _) if !has_token => {
             format!("set {token} of an account that may read it")
         }
-        (Kind::Denied, AccessMode::Read) => format!(
+        (Kind::Denied, _) => format!(
             "use the token of an account that may, or give this one the permission at {token_page}"
         ),
         (Kind::Full, _) => {
@@ -98,6 +110,9 @@ fn write_permission(at: &RepoAt) -> String {
     }
 }
 
+/// A table of hints by the kind of an error: [`remedy`], or [`remedy_of_mirror`].
+pub type Remedies = fn(Kind) -> &'static str;
+
 /// What to do about a file, or a run, that failed by an error of this kind.
 pub fn remedy(kind: Kind) -> &'static str {
     match kind {
@@ -108,7 +123,7 @@ pub fn remedy(kind: Kind) -> &'static str {
             "the token is wrong, expired or revoked: set a new one, then run the same command again"
         }
         Kind::Denied => {
-            "the token may not do this: give it the permission, or use --dest with an owner of yours"
+            "the token may not do this: give it the permission, or use the token of an account that has it"
         }
         Kind::Gated => "ask for access on the repo's page, then run the same command again",
         Kind::Disabled => "the hub has disabled the repo: only the hub's support can help",
@@ -139,6 +154,26 @@ pub fn remedy(kind: Kind) -> &'static str {
         Kind::BlobMissing | Kind::Expired | Kind::RangeIgnored | Kind::Transient => {
             "run the same command again"
         }
+    }
+}
+
+/// The same for a mirror: it goes by addresses of Git repos, and leaves no file out.
+pub fn remedy_of_mirror(kind: Kind) -> &'static str {
+    match kind {
+        Kind::NotFound => {
+            "the source does not have it: ask its owner to push it again, or set GIT_LFS_SKIP_SMUDGE=1 and give --allow-missing"
+        }
+        Kind::Locked => {
+            "the host has locked its API for this account: ask its support, or free storage on its pages"
+        }
+        Kind::Full => "make room at the target, then run the same command again",
+        Kind::Policy => "run the same command again; if the host still rejects it, ask its support",
+        Kind::Corrupt => {
+            "the content is not what its pointer names: ask the source's owner to push it again"
+        }
+        Kind::Refused => "the server's answer can't be followed safely: check the address",
+        Kind::Invalid => "no try can succeed as it is: correct it at the source",
+        other => remedy(other),
     }
 }
 
@@ -185,6 +220,20 @@ mod tests {
             );
             let says_again = advice.starts_with("run the same command again");
             assert!(!says_again || may_pass(kind), "{kind:?}: {advice}");
+        }
+    }
+
+    #[test]
+    fn a_mirror_is_told_of_no_option_that_it_does_not_have() {
+        for kind in every_kind() {
+            let advice = remedy_of_mirror(kind);
+            assert!(
+                says_what_to_do(&format!("x: {advice}")),
+                "{kind:?}: {advice}"
+            );
+            for option in ["--exclude", "--use-git", "--dest"] {
+                assert!(!advice.contains(option), "{kind:?}: {advice}");
+            }
         }
     }
 }

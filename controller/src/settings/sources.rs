@@ -8,6 +8,7 @@ use hf2ms_hub::Hub;
 use hf2ms_hub::profile::Variables;
 use hf2ms_worker::settings::{BadSetting, Settings};
 
+use super::env_file::FileChoice;
 use super::logins::{Login, Logins};
 use super::{EnvFile, FILE, LOGINS, ON_RETRY, ON_WAIT, UNREACHED};
 use crate::ui::errors::{CliError, CliResult};
@@ -135,6 +136,12 @@ impl Environment {
                 Some(ValueOrigin::Login(login.origin.clone()))
             }
         }
+    }
+
+    /// The name of the file that sets a variable, where that lies in the working folder and nobody typed its name.
+    pub fn file_of_folder(&self, name: &str) -> Option<String> {
+        let is_of_folder = self.file.choice() == FileChoice::OfFolder;
+        (is_of_folder && self.place(name) == Some(Place::File)).then(|| self.file.name())
     }
 
     /// The endpoints other than this for which there is a login with this variable.

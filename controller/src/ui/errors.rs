@@ -2,9 +2,10 @@
 //! errors are written in [`crate::settings::hub_errors`].
 
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 
-use hf2ms_hub::{RepoAt, RepoId};
+use hf2ms_hub::RepoAt;
 use hf2ms_worker::protocol::Exit;
 use hf2ms_worker::repo_ref::BadRepoRef;
 
@@ -16,10 +17,19 @@ pub struct CliError {
     exit: Exit,
     line: String,
     reach: Reach,
-    /// The repo that a hub does not have, or does not show.
-    absent: Option<Box<RepoAt>>,
-    /// The repo that may have been meant instead.
-    nearest: Option<Box<RepoId>>,
+    /// What a hub does not have, or does not show.
+    absent: Option<Box<Absent>>,
+    /// What may have been meant instead.
+    nearest: Option<String>,
+}
+
+/// What a hub does not have, or does not show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Absent {
+    /// The repo.
+    Repo(RepoAt),
+    /// The owner of this repo, whose name does not matter.
+    Owner(RepoAt),
 }
 
 /// Whether an error ends the other repos of a command too.
@@ -45,25 +55,30 @@ impl CliError {
     }
 
     /// The same error, which is about a source that was not found.
-    pub fn about_absent(self, at: &RepoAt) -> Self {
-        let absent = Some(Box::new(at.clone()));
+    pub fn about_absent(self, absent: Absent) -> Self {
+        let absent = Some(Box::new(absent));
         Self { absent, ..self }
     }
 
     /// The source that was not found, if the error is about that.
-    pub fn absent(&self) -> Option<&RepoAt> {
+    pub fn absent(&self) -> Option<&Absent> {
         self.absent.as_deref()
     }
 
-    /// The same error, beside which this repo is named.
-    pub fn with_nearest(self, nearest: Option<RepoId>) -> Self {
-        let nearest = nearest.map(Box::new);
+    /// The same error, beside which this repo or owner is named.
+    pub fn with_nearest(self, nearest: Option<String>) -> Self {
         Self { nearest, ..self }
     }
 
-    /// The repo that may have been meant. It is no part of the error's words: logs and records do without it.
-    pub fn nearest(&self) -> Option<&RepoId> {
+    /// What may have been meant. It is no part of the error's words: logs and records do without it.
+    pub fn nearest(&self) -> Option<&str> {
         self.nearest.as_deref()
+    }
+
+    /// The error for a person, with what may have been meant.
+    pub fn with_hint(&self) -> String {
+        let meant = self.nearest.as_deref().map(did_you_mean);
+        format!("{self}{}", meant.unwrap_or_default())
     }
 
     /// The same error, for the other repos of the command too.
@@ -97,24 +112,49 @@ impl CliError {
         )
     }
 
-    /// A file of this program's own can't be read or written.
-    pub fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
-        let remedy = match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-                "; make room on that disk, then run the same command again"
+    /// A file that the user named, or that has its place elsewhere than the state of runs, can't be read or written.
+    pub fn file(path: &Path, error: &io::Error) -> Self {
+        let elsewhere = match error.kind() {
+            ErrorKind::PermissionDenied => {
+                Some("give this account the right to it, or name another place")
             }
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-                "; let this account write there, or name another place (HF2MS_STATE for the state of runs)"
+            ErrorKind::ReadOnlyFilesystem => {
+                Some("nothing can be written there: name another place")
             }
             ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
-                "; a file is where a folder has to be: move it away, or name another place"
+                Some("a file is where a folder has to be: move it away, or name another place")
             }
-            ErrorKind::NotFound => "; check the path",
-            _ => "; check that disk, then run the same command again",
+            _ => None,
         };
+        Self::of_file(path, error, elsewhere)
+    }
+
+    /// A file below the folder of the state of runs can't be read or written.
+    pub fn state_file(path: &Path, error: &io::Error) -> Self {
+        let elsewhere = match error.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                Some("set HF2MS_STATE to a folder that this account may write")
+            }
+            ErrorKind::NotADirectory | ErrorKind::AlreadyExists => Some(
+                "a file is where a folder has to be: move it away, or set HF2MS_STATE to another folder",
+            ),
+            _ => None,
+        };
+        Self::of_file(path, error, elsewhere)
+    }
+
+    /// The error of a file, with what to do: `elsewhere` where another place helps.
+    fn of_file(path: &Path, error: &io::Error, elsewhere: Option<&str>) -> Self {
+        let remedy = elsewhere.unwrap_or(match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "make room on that disk, then run the same command again"
+            }
+            ErrorKind::NotFound => "check the path",
+            _ => "check that disk, then run the same command again",
+        });
         Self::new(
             Exit::Incomplete,
-            format!("{}: {error}{remedy}", path.display()),
+            format!("{}: {error}; {remedy}", path.display()),
         )
     }
 
@@ -142,6 +182,11 @@ impl From<BadRepoRef> for CliError {
     }
 }
 
+/// What follows a line about something that was not found.
+pub fn did_you_mean(nearest: &str) -> String {
+    format!("; did you mean {nearest}?")
+}
+
 /// Whether a line says what to do: tests of every table of messages ask it.
 #[cfg(test)]
 pub(crate) fn says_what_to_do(line: &str) -> bool {
@@ -167,7 +212,7 @@ pub(crate) fn says_what_to_do(line: &str) -> bool {
         "support can help",
         "read by",
         "pip install",
-        "let this account",
+        "name another place",
     ];
     let words = line.split_once([':', ';']).map_or("", |(_, rest)| rest);
     REMEDIES.iter().any(|remedy| words.contains(remedy))
@@ -191,12 +236,20 @@ mod tests {
             ErrorKind::Other,
         ];
         for kind in kinds {
-            let path = std::path::Path::new("/state/runs");
-            let line = CliError::file(path, &kind.into()).to_string();
-            assert!(
-                line.starts_with("/state/runs: ") && says_what_to_do(&line),
-                "{kind:?}: {line}"
-            );
+            let path = Path::new("/state/runs");
+            let error = kind.into();
+            for failure in [
+                CliError::file(path, &error),
+                CliError::state_file(path, &error),
+            ] {
+                let line = failure.to_string();
+                assert!(
+                    line.starts_with("/state/runs: ") && says_what_to_do(&line),
+                    "{kind:?}: {line}"
+                );
+            }
+            let elsewhere = CliError::file(path, &error).to_string();
+            assert!(!elsewhere.contains("HF2MS_STATE"), "{elsewhere}");
         }
     }
 }

@@ -51,7 +51,7 @@ pub struct ErrorEvent {
     pub message: String,
     /// The exit code.
     pub exit: u8,
-    /// The repo of the same owner that may have been meant, where a source was not found.
+    /// The repo of the same owner, or the owner, that may have been meant where that was not found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nearest: Option<String>,
 }

@@ -162,6 +162,11 @@ impl Screen {
         self.mode
     }
 
+    /// How much its reader wants to read.
+    pub fn verbosity(&self) -> Verbosity {
+        self.verbosity
+    }
+
     /// Prints a line about what happens; nothing for programs.
     pub fn status(&self, text: impl AsRef<str>) {
         self.tell(Level::Info, text);
@@ -296,13 +301,9 @@ impl Screen {
             Mode::Json => self.json(&ErrorEvent {
                 message: self.shown(&failure.to_string()),
                 exit: failure.exit() as u8,
-                nearest: failure.nearest().map(ToString::to_string),
+                nearest: failure.nearest().map(str::to_owned),
             }),
-            _ => {
-                let meant = failure.nearest().map(|id| format!("; did you mean {id}?"));
-                let line = format!("{failure}{}", meant.unwrap_or_default());
-                self.complain("error", &line);
-            }
+            _ => self.complain("error", &failure.with_hint()),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::cleanup::row::CleanupEntry;
 use crate::cleanup::sites;
 use crate::runs::Runs;
 use crate::settings::hub_errors::token_missing;
+use crate::settings::nearest::Hints;
 use crate::settings::{self, Settings, writable_state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
@@ -107,6 +108,7 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
         readers: args.consent.readers(),
         agreed: args.consent.agreed(),
         most: args.max_delete,
+        hints: Hints::default(),
     };
     let summary = cleanup::run(&entries, &options, screen).await?;
     Ok(summary.exit())

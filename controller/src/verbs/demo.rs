@@ -10,12 +10,11 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::binaries::{SANDBOX, WORKER, find};
-use crate::platform::{System, places};
-use crate::runs::create_private;
+use crate::platform::{System, create_private_folder, places};
 use crate::settings::{OF_MACHINE, PASSED_ON};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
-use crate::ui::screen::{Screen, size};
+use crate::ui::screen::{Screen, Verbosity, size};
 
 const REPO: &str = "alice/tiny-model";
 
@@ -43,21 +42,21 @@ pub async fn run(_args: &Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> 
 }
 
 async fn show(screen: &Screen, worker: &Path, folder: &Path) -> CliResult<Exit> {
-    screen.print("1. Two hubs start on this machine.");
+    screen.status("1. Two hubs start on this machine.");
     let sandbox = Sandbox::start(folder).await?;
-    screen.print(format!(
+    screen.status(format!(
         "   Hugging Face is {}, ModelScope is {}",
         sandbox.address("hf"),
         sandbox.address("ms")
     ));
-    screen.print(format!("2. A model, {REPO}, is put on Hugging Face."));
+    screen.status(format!("2. A model, {REPO}, is put on Hugging Face."));
     sandbox.post("/seed", &model()).await?;
     for (number, why) in [
         (3, "It is copied to ModelScope."),
         (4, "It is copied again: nothing has to move."),
     ] {
-        screen.print(format!("{number}. {why}\n   $ hf2ms migrate {REPO}"));
-        let status = migrate(&sandbox, worker, folder).await?;
+        screen.status(format!("{number}. {why}\n   $ hf2ms migrate {REPO}"));
+        let status = migrate(&sandbox, worker, folder, screen.verbosity()).await?;
         if !status.success() {
             return Err(CliError::new(
                 Exit::Incomplete,
@@ -67,7 +66,7 @@ async fn show(screen: &Screen, worker: &Path, folder: &Path) -> CliResult<Exit> 
             ));
         }
     }
-    screen.print("5. What ModelScope holds now:");
+    screen.status("5. What ModelScope holds now:");
     let stored = sandbox
         .get(&format!("/repo?hub=ms&kind=model&id={REPO}"))
         .await?;
@@ -99,8 +98,13 @@ fn model() -> Value {
     ]})
 }
 
-/// This program, started as a user would.
-async fn migrate(sandbox: &Sandbox, worker: &Path, folder: &Path) -> CliResult<ExitStatus> {
+/// This program, started as a user would. Whoever wants results only has what is stored in the end as the result of the demo.
+async fn migrate(
+    sandbox: &Sandbox,
+    worker: &Path,
+    folder: &Path,
+    verbosity: Verbosity,
+) -> CliResult<ExitStatus> {
     let program = std::env::current_exe().map_err(|error| {
         CliError::usage(format!(
             "this program can't be found: {error}; start it by its whole path"
@@ -112,6 +116,11 @@ async fn migrate(sandbox: &Sandbox, worker: &Path, folder: &Path) -> CliResult<E
         .current_dir(folder)
         .stdin(Stdio::null())
         .kill_on_drop(true);
+    match verbosity {
+        Verbosity::Quiet => command.arg("--quiet").stdout(Stdio::null()),
+        Verbosity::Usual => &mut command,
+        Verbosity::Verbose => command.arg("--verbose"),
+    };
     command
         .env("HF_ENDPOINT", sandbox.address("hf"))
         .env("MODELSCOPE_ENDPOINT", sandbox.address("ms"));
@@ -238,7 +247,7 @@ struct Folder(std::path::PathBuf);
 impl Folder {
     fn new() -> CliResult<Self> {
         let path = std::env::temp_dir().join(format!("hf2ms-demo-{}", ulid::Ulid::new()));
-        create_private(&path)?;
+        create_private_folder(&path).map_err(|error| CliError::file(&path, &error))?;
         Ok(Self(path))
     }
 }

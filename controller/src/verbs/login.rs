@@ -183,7 +183,7 @@ async fn checked(
         ))
     })?;
     let account = account(&at, &access, settings).await.map_err(|error| {
-        let failure = explain(&error, &at, &access, AccessMode::Write);
+        let failure = explain(&error, &at, &access, AccessMode::Account);
         let why = match error.kind() {
             Kind::RateLimited => format!(
                 "{hub} answers this a few times in five minutes only: wait, then log in again"

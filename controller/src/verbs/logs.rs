@@ -194,7 +194,8 @@ fn show_more(folder: &Path, read: &mut Vec<(PathBuf, u64)>, screen: &Screen) -> 
                 read.push((path.clone(), 0));
                 read.len() - 1
             });
-        let text = rest(&path, &mut read[at].1).map_err(|error| CliError::file(&path, &error))?;
+        let text =
+            rest(&path, &mut read[at].1).map_err(|error| CliError::state_file(&path, &error))?;
         let worker = path
             .file_stem()
             .map(|name| name.to_string_lossy().into_owned())

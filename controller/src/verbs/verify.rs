@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::ArgGroup;
-use hf2ms_hub::{Refused, RepoAt};
+use hf2ms_hub::{Refused, RepoAt, Revision};
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::{Exit, SampleChoice, SampleSize, Verification, VerifyLevel};
 use hf2ms_worker::repo_ref::DestinationRef;
@@ -383,12 +383,24 @@ fn verdict(found: &Verification, plan: &Plan, source: &str) -> String {
             grouped(found.equal)
         ),
         (true, false) => format!(
-            "NOT EQUAL: of {files} {bad_words}; hf2ms migrate {} {}:{} copies what differs, with the revision and filters of this command",
-            hf2ms_hub::path::escape(source),
-            plan.destination.hub.profile().prefix,
-            plan.destination.id
+            "NOT EQUAL: of {files} {bad_words}; {} copies what differs",
+            next_command(plan, source)
         ),
     }
+}
+
+/// The command that copies what differs. One of a part or of another revision is not spelt out, since it has the words of this one.
+fn next_command(plan: &Plan, source: &str) -> String {
+    if plan.part || plan.asked != Revision::main_of(plan.source.hub) {
+        return "hf2ms migrate with the source, the copy, the revision and the filters of this command"
+            .to_owned();
+    }
+    format!(
+        "hf2ms migrate {} {}:{}",
+        hf2ms_hub::path::escape(source),
+        plan.destination.hub.profile().prefix,
+        plan.destination.id
+    )
 }
 
 /// Both sides are compared.

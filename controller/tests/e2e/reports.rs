@@ -55,10 +55,14 @@ fn verify_ends_with_its_verdict() {
     let verdict = last(&differs);
     assert!(
         verdict.starts_with("NOT EQUAL: of ")
-            && verdict.contains(
-                "; hf2ms migrate alice/model ms:alice/model copies what differs, with the revision"
-            ),
+            && verdict.ends_with("; hf2ms migrate alice/model ms:alice/model copies what differs"),
         "{verdict}"
+    );
+    // A command without the filters would copy more than was compared.
+    let part = last(&world.run(&["verify", "alice/model", "--exclude", "*.safetensors"]));
+    assert!(
+        part.contains("the filters of this command") && !part.contains("migrate alice/model"),
+        "{part}"
     );
 }
 

@@ -102,3 +102,17 @@ fn the_demo_shows_a_copy_and_a_second_run() {
     assert_eq!(ran.stdout.matches("done and verified").count(), 2);
     assert!(ran.stdout.contains("has everything already"));
 }
+
+#[test]
+fn a_quiet_demo_prints_what_is_stored_in_the_end_alone() {
+    let ran = World::new().run(&["demo", "-q"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+    let files = ["README.md", "model.safetensors", "tokenizer.json"];
+    assert!(
+        files.iter().all(|file| ran.stdout.contains(file)),
+        "{}",
+        ran.stdout
+    );
+    let is_file = |line: &str| line.starts_with("   ") && line.contains("sha256 ");
+    assert!(ran.stdout.lines().all(is_file), "{}", ran.stdout);
+}

@@ -16,6 +16,8 @@ const EXISTS: [u64; 3] = [10_020_101_001, 10_010_101_001, 10_010_202_004];
 const BY_WORDS: u64 = 10_030_000_001;
 /// The repo is private, or gated without a grant: recorded with a 404.
 const NO_GRANT: u64 = 10_010_200_001;
+/// The hub has disabled the repo: comes with a 403 (the sandbox's; not recorded at the real hub).
+const DISABLED: u64 = 10_010_104_005;
 /// There is no tree at this revision: recorded with a 404.
 const NO_TREE: u64 = 10_990_101_004;
 /// The file is not there, or its content is lost: recorded with a 200 and with a 404.
@@ -164,6 +166,7 @@ impl Said {
         match &self.code {
             Code::Number(BAD_TOKEN) => Kind::Unauthorized,
             Code::Number(NO_GRANT) => Kind::Gated,
+            Code::Number(DISABLED) => Kind::Disabled,
             Code::Number(NO_TREE | NO_CONTENT) => Kind::NotFound,
             Code::Number(code) if EXISTS.contains(code) => Kind::Conflict,
             Code::Word(word) => meaning_of_word(word).unwrap_or(otherwise),
@@ -298,6 +301,7 @@ mod tests {
                 "{code}"
             );
         }
+        assert_eq!(of_status(403, json!({"Code": DISABLED})), Kind::Disabled);
         assert_eq!(
             of_status(403, json!({"code": "QuotaLimitExceed"})),
             Kind::Full

@@ -1,6 +1,9 @@
 //! Tests of the table of a batch.
 
+use hf2ms_hub::Visibility;
+
 use super::*;
+use crate::ui::errors::CliError;
 
 fn summary() -> BatchSummary {
     let ok = BatchRow {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use hf2ms_hub::{
-    Account, Destination, Listing, RepoAt, RepoInfo, Revision, WriteRefusal, open_destination,
-    open_space,
+    Account, Destination, Error, Kind, Listing, RepoAt, RepoInfo, Revision, WriteRefusal,
+    open_destination, open_space,
 };
 use hf2ms_worker::pipeline::creation::{
     self, Created, CreationError, Readers, create_or_adopt, no_gates,
@@ -31,6 +31,8 @@ pub struct DestinationRepo {
     pub hub: Arc<dyn Destination>,
     account: Option<Account>,
     filter: Filter,
+    /// Whether it will be written, or only read.
+    mode: AccessMode,
 }
 
 /// The account that writes at the destination's hub.
@@ -54,7 +56,7 @@ impl Writer {
         let account = hub
             .account_if_told()
             .await
-            .map_err(|error| hub_error(&error, &at, settings, AccessMode::Write))?;
+            .map_err(|error| hub_error(&error, &at, settings, AccessMode::Account))?;
         Ok(Self { at, hub, account })
     }
 }
@@ -91,7 +93,8 @@ impl DestinationRepo {
         account
             .iter()
             .try_for_each(|account| may_write(account, &at, token_name))?;
-        let mut destination = Self::look(at, filter, settings, hub, account).await?;
+        let looking = Self::look(at, filter, settings, hub, account, AccessMode::Write);
+        let mut destination = looking.await?;
         destination.head = if destination.info.is_some() {
             destination.head_now().await
         } else {
@@ -106,7 +109,7 @@ impl DestinationRepo {
     /// The hub's.
     pub async fn to_read(at: RepoAt, filter: Filter, settings: &Settings) -> CliResult<Self> {
         let hub = open(&at, settings)?;
-        Self::look(at, filter, settings, hub, None).await
+        Self::look(at, filter, settings, hub, None, AccessMode::ReadDestination).await
     }
 
     async fn look(
@@ -115,11 +118,10 @@ impl DestinationRepo {
         settings: &Settings,
         hub: Arc<dyn Destination>,
         account: Option<Account>,
+        mode: AccessMode,
     ) -> CliResult<Self> {
-        let info = hub
-            .find()
-            .await
-            .map_err(|error| hub_error(&error, &at, settings, AccessMode::Write))?;
+        let info = hub.find().await;
+        let info = info.map_err(|error| unread(&error, &at, settings, mode))?;
         Ok(Self {
             at,
             info,
@@ -128,6 +130,7 @@ impl DestinationRepo {
             hub,
             account,
             filter,
+            mode,
         })
     }
 
@@ -154,6 +157,7 @@ impl DestinationRepo {
             hub,
             account: self.account.clone(),
             filter: self.filter.clone(),
+            mode: self.mode,
         })
     }
 
@@ -253,8 +257,7 @@ impl DestinationRepo {
         listed: hf2ms_hub::Result<Listing>,
         settings: &Settings,
     ) -> CliResult<Listing> {
-        let mut listing =
-            listed.map_err(|error| hub_error(&error, &self.at, settings, AccessMode::Write))?;
+        let mut listing = listed.map_err(|error| unread(&error, &self.at, settings, self.mode))?;
         self.filter.apply(&mut listing);
         Ok(listing)
     }
@@ -279,7 +282,16 @@ fn open(at: &RepoAt, settings: &Settings) -> CliResult<Arc<dyn Destination>> {
     settings
         .destination(at)
         .and_then(|side| open_destination(&side, settings.http()))
-        .map_err(|error| hub_error(&error, at, settings, AccessMode::Write))
+        .map_err(|error| unread(&error, at, settings, AccessMode::ReadDestination))
+}
+
+/// The error of a read of the destination. Where it will be written and is another's, another destination helps.
+fn unread(error: &Error, at: &RepoAt, settings: &Settings, mode: AccessMode) -> CliError {
+    let mode = match error.kind() {
+        Kind::Gated => mode,
+        _ => AccessMode::ReadDestination,
+    };
+    hub_error(error, at, settings, mode)
 }
 
 /// Refuses what is known to be impossible. A hub that tells no organisations decides when the repo is created; so does one whose

@@ -10,7 +10,7 @@ use crate::args::filter::{Filter, LeftOut};
 use crate::args::route::Route;
 use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
-use crate::ui::errors::{CliError, CliResult};
+use crate::ui::errors::{Absent, CliError, CliResult};
 use crate::ui::nouns::counted;
 
 /// The source, found and pinned.
@@ -242,7 +242,7 @@ async fn not_found(
         return CliError::refused(format!(
             "no {kinds} {id} was found on {hub}: check the id, {rest}"
         ))
-        .about_absent(at);
+        .about_absent(Absent::Repo(at.clone()));
     }
     hub_error(error, at, settings, AccessMode::Read)
 }

@@ -15,6 +15,7 @@ use crate::engine::remote::DetachMode;
 use crate::estimate::containers::chunking;
 use crate::estimate::rates::Rates;
 use crate::runs::RunDir;
+use crate::settings::hub_errors::AccessMode;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::progress::{Amount, Progress};
 use crate::ui::screen::Screen;
@@ -114,7 +115,9 @@ impl Hashing<'_> {
         }
         if let Some((kind, error)) = &carried.ended_by {
             let settings = self.options.settings;
-            return Err(explain_worker_error(plan, settings, *kind, error));
+            let failed = (*kind, error.as_str());
+            let reads = AccessMode::ReadDestination;
+            return Err(explain_worker_error(plan, settings, reads, failed));
         }
         let asked = plan.files.iter().map(|planned| planned.file.path.clone());
         Ok(HashedFiles::of(asked.collect(), carried.receipts))

@@ -6,6 +6,7 @@ mod container;
 mod conversation;
 mod daemon;
 mod image;
+mod network;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,12 +23,12 @@ use ulid::Ulid;
 
 use super::job::{Ended, WorkerCommand, WorkerJob, WorkerOutput};
 use super::lifeline::WorkerInput;
-use super::network_settings::{Location, NetworkSettings};
+use super::network_settings::NetworkSettings;
 use super::output::{StopRequest, classify};
 use super::{Engine, Listener, Network};
 use crate::args::workers::ContainerArgs;
 use crate::runs::{RunDir, Runs};
-use crate::settings::{PASSED_ON, Settings, environment};
+use crate::settings::{Settings, environment};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
@@ -35,6 +36,7 @@ use container::{ContainerSpec, ContainerTemplate};
 use conversation::ContainerResult;
 use daemon::{Daemon, DaemonError, understood};
 use image::Image;
+use network::{network, variables};
 
 /// A worker's budget is for its buffers and itself; what else a container has, the page cache of sockets say, is not more than that.
 const MEMORY_OF_BUDGET: u64 = 2;
@@ -358,60 +360,6 @@ async fn made(daemon: &Daemon, screen: &Screen) -> CliResult<Image> {
     Ok(image)
 }
 
-/// The network settings for containers in `network`, or in the daemon's own network.
-///
-/// # Errors
-/// There is no such network.
-async fn network(daemon: &Daemon, network: Option<&str>) -> CliResult<NetworkSettings> {
-    if let Some(network) = network.filter(|network| !is_mode(network)) {
-        is_there(daemon, network).await?;
-    }
-    let location = if network == Some("host") {
-        Location::ThisNetwork
-    } else {
-        Location::Container
-    };
-    Ok(NetworkSettings::of(&environment, location).await)
-}
-
-/// Whether this is one of the modes that Docker or podman have instead of a network (podman-run(1), `--network`).
-fn is_mode(network: &str) -> bool {
-    const MODES: [&str; 7] = [
-        "bridge",
-        "default",
-        "host",
-        "none",
-        "pasta",
-        "private",
-        "slirp4netns",
-    ];
-    MODES.contains(&network) || network.starts_with("container:")
-}
-
-async fn is_there(daemon: &Daemon, network: &str) -> CliResult<()> {
-    match understood(daemon.api.inspect_network(network, None).await) {
-        Ok(_) => Ok(()),
-        Err(error) if DaemonError::of(&error).is_absence() => Err(CliError::usage(format!(
-            "Docker has no network {network}: make it with docker network create, or leave --network out"
-        ))),
-        Err(error) => Err(daemon.failure(&error)),
-    }
-}
-
-/// A worker's settings on one line: tokens and their endpoints, how patient to be, and how the network is reached.
-fn variables(settings: &Settings, network: &NetworkSettings) -> String {
-    let tokens = settings
-        .token_variables()
-        .into_iter()
-        .filter_map(|(name, token)| Some((name, token?.expose().to_owned())));
-    let passed_on = PASSED_ON
-        .into_iter()
-        .filter_map(|name| Some((name, environment(name)?)));
-    let known = settings.endpoint_variables().into_iter();
-    let all = tokens.chain(known).chain(passed_on);
-    serde_json::Value::from_iter(all.chain(network.variables.clone())).to_string()
-}
-
 /// Removes what a run has left in containers; says what.
 ///
 /// # Errors
@@ -423,41 +371,4 @@ pub async fn clear_run(run: &str, runs: &Runs, screen: &Screen) -> CliResult<u64
         .iter()
         .for_each(|(run, count)| screen.status(cleanup::message(run, *count)));
     Ok(found.values().sum())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn settings_are_one_line_with_the_tokens() {
-        let settings =
-            Settings::read(&|name| (name == "MODELSCOPE_TOKEN").then(|| "ms-\"x".to_owned()))
-                .unwrap();
-        let network = NetworkSettings {
-            variables: vec![("HTTPS_PROXY", "http://me:secret@proxy:3128".to_owned())],
-            left_out: None,
-        };
-        let line = variables(&settings, &network);
-        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(
-            (
-                read["MODELSCOPE_TOKEN"].as_str(),
-                read.get("HF_TOKEN"),
-                line.contains('\n')
-            ),
-            (Some("ms-\"x"), None, false)
-        );
-        assert_eq!(read["HTTPS_PROXY"], "http://me:secret@proxy:3128");
-    }
-
-    #[test]
-    fn modes_are_no_networks() {
-        assert!(
-            ["host", "none", "bridge", "slirp4netns", "container:4f1c"]
-                .into_iter()
-                .all(is_mode)
-        );
-        assert!(!["hubs", "host2", "containers"].into_iter().any(is_mode));
-    }
 }

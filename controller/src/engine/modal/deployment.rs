@@ -132,7 +132,7 @@ pub fn unpack(home: &Path) -> CliResult<PathBuf> {
             let write = |file: &mut std::io::BufWriter<fs::File>| {
                 std::io::Write::write_all(file, program.as_bytes())
             };
-            write_aside(&path, write).map_err(|error| CliError::file(&path, &error))?;
+            write_aside(&path, write).map_err(|error| CliError::state_file(&path, &error))?;
         }
     }
     Ok(folder)

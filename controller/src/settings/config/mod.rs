@@ -1,8 +1,10 @@
 //! Defaults of options: from variables, from a profile, and from `config.toml`. They are put behind the words of the command line, as
 //! if they had been typed. So clap checks them as it checks those.
 
+mod candidates;
 mod faults;
 mod file;
+mod layered;
 mod layers;
 #[cfg(test)]
 mod tests;
@@ -14,10 +16,10 @@ use std::sync::OnceLock;
 
 use clap::{ArgMatches, Command};
 
+use self::candidates::{Candidate, candidates};
 pub use self::faults::line_of;
 use self::file::ConfigFile;
-use self::layers::{Candidate, candidates};
-pub use self::layers::{LayeredArgs, OptionEvent, without_password};
+pub use self::layered::{LayeredArgs, OptionEvent, without_password};
 use super::{GetVariable, config_dir};
 use crate::ui::errors::{CliError, CliResult};
 

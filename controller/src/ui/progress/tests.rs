@@ -1,6 +1,10 @@
 //! The progress of several workers, added up.
 
+use hf2ms_worker::protocol::HostWait;
+
 use super::*;
+use crate::ui::screen::Mode;
+use crate::ui::snapshot::Snapshot;
 
 fn progress() -> Progress {
     let (files, bytes) = (9, 90);

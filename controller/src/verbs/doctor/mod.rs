@@ -188,7 +188,7 @@ async fn account(hub: Hub, access: &Access, settings: &Settings) -> CheckEvent {
         Err(error) => CheckEvent::new(
             name,
             CheckVerdict::Bad,
-            explain(&error, &at, access, AccessMode::Write).to_string(),
+            explain(&error, &at, access, AccessMode::Account).to_string(),
         ),
     }
 }

@@ -102,3 +102,48 @@ fn a_hidden_repo_of_someone_else_is_not_ours_to_see() {
     ran.refused_with(3, "--dest");
     no_byte_moved(&world);
 }
+
+#[test]
+fn a_read_of_the_copy_that_is_refused_is_not_said_to_be_a_write() {
+    let world = World::with_model();
+    let files = json!([{"path": "README.md", "text": "# Hello\n"}]);
+    seed(&world, "ms", "model", "alice/model", &files);
+    world.strike(
+        "ms.files",
+        json!({"do": "status", "status": 403}),
+        json!({}),
+    );
+    for args in [
+        &["verify", "alice/model"][..],
+        &["plan", "alice/model"],
+        &["inventory", "alice"],
+        &["migrate", "alice/model"],
+    ] {
+        let ran = world.run(args);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        let words = "MODELSCOPE_TOKEN may not read model alice/model on ModelScope: use the token of an account that may";
+        assert!(said.contains(words), "{args:?}: {said}");
+        assert!(!said.contains("may not write"), "{args:?}: {said}");
+    }
+    world.strike("ms.me", json!({"do": "status", "status": 403}), json!({}));
+    let said = world.run(&["doctor"]).stdout;
+    let words = "ModelScope does not say whose MODELSCOPE_TOKEN is: use another token";
+    assert!(said.contains(words), "{said}");
+}
+
+#[test]
+fn a_repo_that_modelscope_has_disabled_is_not_taken_for_one_of_someone_else() {
+    let world = World::with_model();
+    let files = json!([{"path": "a.txt", "text": "a"}]);
+    seed(&world, "ms", "model", "alice/model", &files);
+    let disabled = r#"{"hub":"ms","kind":"model","id":"alice/model","disabled":true}"#;
+    world.admin("POST", "/repo", disabled).unwrap();
+    let words = "ModelScope has disabled model alice/model: nothing of it can be read, and only its support can help";
+    for args in [
+        &["verify", "alice/model"][..],
+        &["migrate", "ms:models/alice/model", "--dest", "alice/other"],
+    ] {
+        let ran = world.run_with(args, &[("HF_TOKEN", "hf_sandboxAliceWrite")]);
+        ran.refused_with(3, words);
+    }
+}

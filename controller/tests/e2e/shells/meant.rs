@@ -55,3 +55,50 @@ fn the_name_of_a_private_repo_is_told_to_its_owner_and_kept_in_no_log() {
         "{log}"
     );
 }
+
+#[test]
+fn a_list_has_what_was_meant_beside_each_repo_by_one_listing_of_the_owner() {
+    let world = World::with_model();
+    let list = world.path("list");
+    fs::write(
+        &list,
+        "models/alice/modle\nmodels/alice/modell\nmodels/alice/model\nmodels/alice/whisper\n",
+    )
+    .unwrap();
+    let list = list.display().to_string();
+    for verb in ["batch", "verify", "cleanup"] {
+        world.admin("POST", "/counters/reset", "").unwrap();
+        let ran = world.run(&[verb, "--file", &list]);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert_eq!(ran.code, 3, "{verb}: {said}");
+        let meant = said.matches("did you mean alice/model?").count();
+        assert_eq!((meant, world.requests("hf.list")), (2, 1), "{verb}: {said}");
+    }
+    let ran = world.run(&["cleanup", "models/alice/modle", "--json"]);
+    assert_eq!(ran.event("cleanup_repo")["nearest"], "alice/model");
+    // Where all are there, no owner is asked.
+    world.admin("POST", "/counters/reset", "").unwrap();
+    let ran = world.run(&["batch", "alice/model", "--force"]);
+    assert_eq!((ran.code, world.requests("hf.list")), (0, 0));
+}
+
+#[test]
+fn a_misspelt_owner_has_the_account_or_its_organisation_beside_it() {
+    let token = [("HF_TOKEN", "hf_sandboxAliceWrite")];
+    for (args, code, meant) in [
+        (&["inventory", "alcie"][..], 3, "alice"),
+        (&["inventory", "alice", "acmee"], 1, "acme"),
+        (&["batch", "--owner", "alcie"], 3, "alice"),
+        (&["verify", "--owner", "alcie"], 3, "alice"),
+    ] {
+        // The hub answers this question a few times only.
+        let world = World::with_model();
+        let stranger = world.run(args);
+        assert!(stranger.code == code && !stranger.stderr.contains("did you mean"));
+        assert_eq!(world.requests("hf.whoami"), 0, "{args:?}");
+        let ran = world.run_with(args, &token);
+        let words = format!("check the name; did you mean {meant}?");
+        assert!(ran.stderr.contains(&words), "{args:?}: {}", ran.stderr);
+        assert_eq!((ran.code, world.requests("hf.whoami")), (code, 1));
+    }
+}
