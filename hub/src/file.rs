@@ -69,7 +69,7 @@ impl Listing {
     /// Checks that it holds as many files as the hub counts in another way.
     ///
     /// # Errors
-    /// [`Kind::Refused`] where it holds fewer: then it is not whole.
+    /// [`Kind::Transient`] where it holds fewer: then it is not whole.
     pub fn check_count(&self, count: FileCount) -> Result<(), Error> {
         let (FileCount::Exactly(count) | FileCount::AtLeast(count)) = count else {
             return Ok(());
@@ -81,7 +81,7 @@ impl Listing {
         let message = format!(
             "the hub counts {count} files and lists {listed}: the listing is not whole, and nothing is copied or deleted by it"
         );
-        Err(Error::new(Kind::Refused, message))
+        Err(Error::new(Kind::Transient, message))
     }
 
     /// Files and entries that can't be copied, each path once.

@@ -372,6 +372,8 @@ pub fn repeat(
         bytes_per_second: 0.0,
         deleted_files: Vec::new(),
         last_error: None,
+        // This run wrote over nothing.
+        backup: None,
         ..earlier
     };
     run.note(&JournalEntry::Planned(summary))?;

@@ -176,7 +176,8 @@ impl Inspector<'_> {
                 now.destination_head.as_ref(),
                 earlier.destination_head.as_ref(),
             )
-            && earlier.evidence != Evidence::Nothing
+            // What a run has proven holds as long as that proof does.
+            && !matches!(earlier.evidence, Evidence::Nothing | Evidence::Run)
     }
 
     /// The commit of the source's main branch; nothing is asked where its owner's list tells it, or where nothing is known of any commit.
@@ -405,16 +406,18 @@ impl Heads<'_> {
     fn state(&self, row: &InventoryRow, last: Option<&ProvenCopy>) -> CopyState {
         let some = |count: Option<u64>| count.unwrap_or(0) > 0;
         let is_whole = !some(row.missing) && !some(row.different) && !some(row.refused);
-        if is_whole {
-            return match some(row.by_size) {
-                true => CopyState::EqualBySize,
-                false => CopyState::Equal,
-            };
-        }
         let moved = last.map(|last| {
             let source = self.source != Some(&last.source);
             (source, self.destination != Some(&last.destination))
         });
+        if is_whole {
+            return match (some(row.by_size), moved) {
+                (false, _) => CopyState::Equal,
+                // What was proven keeps its digest: a file whose digest no run knows has come since.
+                (true, Some((true, false))) => CopyState::Newer,
+                (true, _) => CopyState::EqualBySize,
+            };
+        }
         match moved {
             Some((true, true)) => CopyState::Conflict,
             Some((true, false)) => CopyState::Newer,

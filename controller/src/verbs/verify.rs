@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::ArgGroup;
-use hf2ms_hub::{Refused, RepoAt, Revision};
+use hf2ms_hub::{Refused, RepoAt, RepoKind, Revision};
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::{Exit, SampleChoice, SampleSize, Verification, VerifyLevel};
 use hf2ms_worker::repo_ref::DestinationRef;
@@ -389,14 +389,20 @@ fn verdict(found: &Verification, plan: &Plan, source: &str) -> String {
     }
 }
 
-/// The command that copies what differs. One of a part or of another revision is not spelt out, since it has the words of this one.
+/// The command that copies what differs. One of a part, of another revision or of a Space is not spelt out, since it has the words of
+/// this one.
 fn next_command(plan: &Plan, source: &str) -> String {
-    if plan.part || plan.asked != Revision::main_of(plan.source.hub) {
+    let is_main = plan.asked == Revision::main_of(plan.source.hub);
+    if plan.part || !is_main || plan.source.kind == RepoKind::Space {
         return "hf2ms migrate with the source, the copy, the revision and the filters of this command"
             .to_owned();
     }
+    let kind = match plan.source.kind {
+        RepoKind::Dataset => " --repo-type dataset",
+        RepoKind::Model | RepoKind::Space => "",
+    };
     format!(
-        "hf2ms migrate {} {}:{}",
+        "hf2ms migrate {} {}:{}{kind}",
         hf2ms_hub::path::escape(source),
         plan.destination.hub.profile().prefix,
         plan.destination.id

@@ -251,6 +251,26 @@ fn a_repo_that_vanishes_or_cant_be_read_costs_only_its_row() {
 }
 
 #[test]
+fn a_copy_is_not_called_equal_by_a_listing_that_is_shorter_than_the_hubs_count() {
+    let world = World::new();
+    seed(&world, "hf", "model", "alice/short", &files());
+    seed(&world, "ms", "model", "alice/short", &files());
+    let part = json!([files()[2]]);
+    seed(&world, "hf", "model", "alice/part", &files());
+    seed(&world, "ms", "model", "alice/part", &part);
+    let cut = json!({"do": "cut", "entries": 1});
+    world.strike("hf.tree", cut, json!({"count": 2}));
+    let inventory = || world.run(&["inventory", "alice", "--json"]);
+    let ran = inventory();
+    ended(&ran, 1);
+    assert!(states(&ran).iter().all(|row| row[1] == "unreadable"));
+    world.clear_faults();
+    let ran = inventory();
+    let found = states(&ran);
+    assert_eq!((&*found[0][1], &*found[1][1]), ("partial", "equal-by-size"));
+}
+
+#[test]
 fn owners_that_are_absent_and_options_that_contradict_are_refused() {
     let world = World::with_model();
     world.run(&["inventory", "nobody"]).refused_with(

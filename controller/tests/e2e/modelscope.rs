@@ -171,6 +171,35 @@ fn an_unknown_revision_is_never_an_empty_repo() {
     }
 }
 
+/// Nothing else than a listing says how many files a model or a studio has.
+#[test]
+fn a_listing_that_is_short_once_copies_and_deletes_nothing() {
+    for (kind, from, options) in [KINDS[0], KINDS[2]] {
+        let world = World::new();
+        seed(&world, kind, &json!({}));
+        let to = ["hf:alice/x", "--prune", "--yes"];
+        let args = [&[from], &to[..], options].concat();
+        for entries in [0, 3, 4] {
+            let cut = json!({"do": "cut", "entries": entries});
+            world.strike("ms.files", cut, json!({"count": 1}));
+            let ran = run(&world, &args);
+            assert!(world.all_struck(), "{}", ran.stdout);
+            world.clear_faults();
+            // Two listings are asked for at the same time: the short one may be the one that nothing is read from.
+            match ran.code {
+                0 => arrived(&world, kind, "alice/x"),
+                1 => assert!(ran.stdout.contains("the listing is not whole")),
+                other => panic!("{other}: {}{}", ran.stdout, ran.stderr),
+            }
+            let added = json!([{"path": format!("{entries}.txt"), "text": "more"}]);
+            let more = json!({"hub": "ms", "kind": kind, "id": "alice/x", "files": added});
+            world.seed(&more.to_string());
+        }
+        assert_eq!(run(&world, &args).code, 0);
+        arrived(&world, kind, "alice/x");
+    }
+}
+
 #[test]
 fn every_branch_and_tag_comes_though_git_is_shut() {
     for commits in ["models", "none"] {

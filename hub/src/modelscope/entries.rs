@@ -89,7 +89,7 @@ impl RepoEntries {
     /// Checks that there are as many entries as the hub counts.
     ///
     /// # Errors
-    /// [`Kind::Refused`] when there are fewer.
+    /// [`Kind::Transient`] when there are fewer.
     pub(super) fn holds(&self, total: Option<u64>) -> Result<()> {
         match total.filter(|_| self.lacks(total)) {
             Some(total) => {
@@ -97,7 +97,7 @@ impl RepoEntries {
                 let message = format!(
                     "the hub counts {total} entries and lists {listed}: the listing is not whole, and nothing is copied or deleted by it"
                 );
-                Err(Error::new(Kind::Refused, message))
+                Err(Error::new(Kind::Transient, message))
             }
             None => Ok(()),
         }

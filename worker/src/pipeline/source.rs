@@ -26,7 +26,7 @@ pub struct PinnedSource {
     pub git_files: GitFiles,
     /// Lines for the user about how the source is read.
     pub warnings: Vec<String>,
-    /// How many files the hub counts at this commit; `None` where it was not asked yet.
+    /// How many files the hub counts at this commit; `None` where its description does not tell, and nothing else was asked yet.
     count: Option<FileCount>,
     /// The line about a copy that is private since the source is gated and its gate is not kept.
     pub gate_warning: Option<String>,
@@ -111,7 +111,7 @@ impl PinnedSource {
         Ok(Self {
             asked: at.revision,
             at: pinned,
-            count: Some(info.files),
+            count: Some(info.files).filter(|count| *count != FileCount::Untold),
             info,
             transport,
             git_files: GitFiles::default(),
@@ -172,7 +172,7 @@ impl PinnedSource {
     /// Every file of the commit; by Git where the hub's API is locked, and then all that is read later, too.
     ///
     /// # Errors
-    /// What the hub fails with; [`Kind::Refused`] where its description counts more files than are listed.
+    /// What the hub fails with; [`Kind::Transient`] where the hub counts more files than are listed.
     pub async fn list(&mut self, settings: &Settings) -> Result<Listing, Error> {
         let (listed, counted) = tokio::join!(self.hub.list(), self.counted());
         let listing = match listed {

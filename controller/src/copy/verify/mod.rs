@@ -143,33 +143,27 @@ pub async fn verify_pair(
         screen,
     };
     let found = verifying.run(route.filter()).await;
-    let (found, sha256) = conclude(&mut run, found, screen)?;
-    let run = run.id().to_owned();
-    Ok(VerifiedCopy {
+    let (found, sha256) = match found {
+        Ok(found) => found,
+        Err(failure) => return run.fail(&failure, screen).and(Err(failure)),
+    };
+    let verified = VerifiedCopy {
         plan,
         found,
         source_count,
         sha256,
-        run,
-    })
+        run: run.id().to_owned(),
+    };
+    run.end(match verified.exit() {
+        Exit::Done => State::Done,
+        _ => State::Incomplete,
+    })?;
+    run.note(&JournalEntry::Verified(verified.found.clone()))?;
+    Ok(verified)
 }
 
 /// What was found, and the digests of what is equal.
 type Found = (Verification, BTreeMap<RepoPath, Sha256>);
-
-/// Records how a run of a verification ended.
-fn conclude(run: &mut RunDir, found: CliResult<Found>, screen: &Screen) -> CliResult<Found> {
-    let found = match found {
-        Ok(found) => found,
-        Err(failure) => return run.fail(&failure, screen).and(Err(failure)),
-    };
-    run.end(match found.0.is_good() {
-        true => State::Done,
-        false => State::Incomplete,
-    })?;
-    run.note(&JournalEntry::Verified(found.0.clone()))?;
-    Ok(found)
-}
 
 /// Refuses a copy that is not there.
 ///

@@ -137,6 +137,32 @@ fn the_same_command_sends_again_what_was_lost_after_the_commit() {
 
 // 65
 #[test]
+fn what_a_verification_finds_lost_is_proven_no_more_and_sent_by_the_next_copy() {
+    let world = two_blobs();
+    let inventory = || {
+        let ran = world.run(&["inventory", "alice", "--json"]);
+        ran.event("inventory_repo")["evidence"].clone()
+    };
+    assert_eq!(migrate(&world).code, 0);
+    assert_eq!(inventory(), "run");
+    let blob = json!({"hub": "ms", "sha256": digest(&world, "bad.safetensors")});
+    world.admin("POST", "/blob/remove", &blob.to_string());
+    let ran = world.run(&["verify", "alice/model", "--sample"]);
+    assert_eq!(ran.code, 1, "{}", ran.stdout);
+    assert!(
+        ran.stdout
+            .contains("the next copy sends what the hub lacks"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(inventory(), "listing", "a listing names what is lost, too");
+    assert_eq!(migrate(&world).code, 0);
+    is_copied(&world, "model");
+    assert_eq!(inventory(), "run");
+}
+
+// 65
+#[test]
 fn another_machine_which_knows_of_no_run_sends_it_too() {
     let world = lost_after_the_commit();
     let elsewhere = world.path("elsewhere");
