@@ -2,7 +2,8 @@
 # Installs hf2ms from the archives of a release, after their checksum was compared:
 #   curl -LsSf https://github.com/hf2ms/hf2ms/releases/latest/download/install.sh | sh
 # HF2MS_VERSION installs that version instead of the latest one, HF2MS_BIN another folder than ~/.local/bin. HF2MS_RELEASES is where
-# the releases are, a mirror say.
+# the releases are, a mirror say. Manual pages, completions and licences go to the folder share beside bin; inside a folder that has
+# another name.
 set -eu
 
 releases=${HF2MS_RELEASES:-https://github.com/hf2ms/hf2ms/releases}
@@ -44,9 +45,25 @@ sha256() {
 install_programs() {
     for program in "$folder"/unpacked/*/hf2ms*; do
         # Aside and renamed: a program that runs is not overwritten.
-        cp "$program" "$bin/.${program##*/}.new"
+        cp "$program" "$bin/.${program##*/}.new" || die "$bin can't be written to: set HF2MS_BIN to another folder"
         chmod 755 "$bin/.${program##*/}.new"
         mv "$bin/.${program##*/}.new" "$bin/${program##*/}"
+    done
+}
+
+# Where `man` and shells look below the prefix of a folder of programs.
+share() {
+    case "/${bin%/}" in */bin) echo "$(dirname "$bin")/share" ;; *) echo "${bin%/}/share" ;; esac
+}
+
+# install_rest SHARE: what an archive has beside its programs.
+install_rest() {
+    mkdir -p "$1/doc/hf2ms" || return 1
+    for file in "$folder"/unpacked/*/*LICENSE*; do
+        [ ! -f "$file" ] || cp "$file" "$1/doc/hf2ms/" || return 1
+    done
+    for part in "$folder"/unpacked/*/share; do
+        [ ! -d "$part" ] || cp -R "$part/." "$1/" || return 1
     done
 }
 
@@ -68,6 +85,11 @@ main() {
     mkdir -p "$bin" || die "$bin can't be made: set HF2MS_BIN to another folder"
     install_programs
     printf 'installed %s in %s\n' "$("$bin/hf2ms" --version)" "$bin"
+    if install_rest "$(share)"; then
+        printf 'manual pages, completions and licences are in %s\n' "$(share)"
+    else
+        printf "warning: %s can't be written to: manual pages, completions and licences are not installed\n" "$(share)" >&2
+    fi
     case ":$PATH:" in *":$bin:"*) ;; *) printf '%s is not in PATH: add it to use hf2ms\n' "$bin" ;; esac
 }
 

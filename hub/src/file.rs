@@ -85,7 +85,7 @@ impl Listing {
     }
 
     /// Files and entries that can't be copied, each path once.
-    fn entries(&self) -> u64 {
+    pub(crate) fn entries(&self) -> u64 {
         let files: HashSet<&str> = self
             .files
             .iter()

@@ -21,6 +21,8 @@ pub struct OwnedRepo {
     pub likes: Option<u64>,
     /// The number of downloads that the hub counts: of Hugging Face those of the last 30 days.
     pub downloads: Option<u64>,
+    /// Whether the hub has disabled it. A hub that does not tell counts as one that has not.
+    pub is_disabled: bool,
     /// The bytes by which the hub counts it against its owner's storage, older versions included.
     pub used_storage: Option<u64>,
 }
@@ -36,6 +38,7 @@ impl OwnedRepo {
             head: None,
             likes: None,
             downloads: None,
+            is_disabled: false,
             used_storage: None,
         }
     }

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # What an exit code of hf2ms means (docs/reference.md).
 MEANINGS = {
     0: "done and verified",
-    1: "some files are missing: run it again",
+    1: "incomplete: the log says what is missing, and whether another run brings it",
     2: "the inputs are wrong",
     3: "refused: look at the token, the permission and the name",
     4: "the content is not what its hub lists",
@@ -96,7 +96,8 @@ def command(*more: str) -> list[str]:
     except ValueError as error:
         print(f"::error title=hf2ms::the input arguments can't be read: {error}; close what is quoted")
         sys.exit(2)
-    return ["hf2ms", "migrate", *names, *options, *more]
+    # hf2ms takes no option twice, and the arguments may have it.
+    return ["hf2ms", "migrate", *names, *options, *(option for option in more if option not in options)]
 
 
 def followed(words: list[str]) -> int:
@@ -123,7 +124,7 @@ def plan() -> int:
     for event in events:
         lines += told(event)
     if len(lines) == 2:
-        lines.append("Nothing is to be copied.")
+        lines.append(f"There is no plan: exit code {ran.returncode}." if ran.returncode else "Nothing is to be copied.")
     append("GITHUB_STEP_SUMMARY", "\n".join(lines) + "\n")
     with without_commands():
         print("\n".join(lines))
@@ -140,6 +141,11 @@ def told(event: dict) -> list[str]:
             lines += [f"| {name} | `{plain(at['hub'])}:{plain(at['id'])}` at `{plain(at['revision'])}` |" for name, at in rows.items()]
             lines += [f"| {name.replace('_', ' ')} | {number:,} |" for name, number in summary.items() if isinstance(number, int) and number]
             return [*lines, ""]
+        case "estimate":
+            bound = "at most " if event["up_to"] else ""
+            return [f"To move: {bound}{event['to_move']:,} files, {event['to_move_bytes']:,} bytes.", ""]
+        case "revisions":
+            return revisions(event["revisions"])
         case "deletions":
             return [f"{len(event['paths'])} files would be deleted at the destination.", ""]
         case "warning" | "error":
@@ -147,8 +153,17 @@ def told(event: dict) -> list[str]:
     return []
 
 
+def revisions(rows: list[dict]) -> list[str]:
+    """The branches and tags of a repo as a table."""
+    lines = ["| revision | destination | state | files | bytes | reason |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        counts = " | ".join("" if row[name] is None else f"{row[name]:,}" for name in ("files", "bytes"))
+        lines.append(f"| {row['kind']} `{plain(row['source'])}` | `{plain(row['destination'])}` | {row['state']} | {counts} | {plain(row['reason'] or '')} |")
+    return [*lines, ""]
+
+
 def copy() -> int:
-    """Copies, with plain lines in the log; then the report goes into the summary and the outputs."""
+    """Copies, with plain lines in the log; then the result goes into the summary and the outputs."""
     runs = state() / "runs"
     before = set(runs.glob("*"))
     # Said at once, so that the artifact is made of a copy that is killed, too.
@@ -157,30 +172,51 @@ def copy() -> int:
     with without_commands():
         code = followed(words)
     append("GITHUB_OUTPUT", f"exit-code={code}")
-    meaning = MEANINGS.get(code, f"exit code {code}")
-    lines = [f"### hf2ms: {meaning}", ""]
+    # Of a copy of all revisions the first run has the results of all.
     made = sorted(set(runs.glob("*")) - before)
-    if made and (report := report_of(made[-1].name)):
-        append("GITHUB_OUTPUT", f"url={plain(report['url'])}")
-        lines += reported(report)
+    status = status_of(made[0].name) if made else None
+    meaning = meant(code, status)
+    lines = [f"### hf2ms: {meaning}", "", *(resulted(status) if status else [])]
+    if status and status["report"]:
+        append("GITHUB_OUTPUT", f"url={plain(status['report']['url'])}")
     append("GITHUB_STEP_SUMMARY", "\n".join(lines) + "\n")
     if code:
         print(f"::error title=hf2ms::{meaning}")
     return code
 
 
-def report_of(run: str) -> dict | None:
-    """The report of a run, if it got so far."""
-    told = subprocess.run(["hf2ms", "status", run, "--json"], stdout=subprocess.PIPE, text=True).stdout
-    events = [json.loads(line) for line in told.splitlines()]
-    return next((event["report"] for event in events if event.get("report")), None)
+def meant(code: int, status: dict | None) -> str:
+    """The result in words. A code of 0 alone does not say that there is a copy."""
+    if code == 0 and status is None:
+        return "nothing was copied: all is there already, or the arguments ask for no copy"
+    if code == 0 and status["record"]["state"] != "done":
+        return "started: the copy goes on without this job"
+    return MEANINGS.get(code, f"exit code {code}")
+
+
+def status_of(run: str) -> dict | None:
+    """The status of a run, if it got so far."""
+    ran = subprocess.run(["hf2ms", "status", run, "--json"], stdout=subprocess.PIPE, text=True).stdout
+    events = [json.loads(line) for line in ran.splitlines()]
+    return next((event for event in events if event["event"] == "status"), None)
+
+
+def resulted(status: dict) -> list[str]:
+    """The lines of the summary for a run, or for the revisions of which it is the first."""
+    if kept := status["revisions"]:
+        url = [f"To {plain(status['report']['url'])}", ""] if status["report"] else []
+        unfinished = [] if kept["exit"] is not None else ["Not all branches and tags were reached."]
+        return [*url, *revisions(kept["revisions"]), *unfinished]
+    if status["report"]:
+        return reported(status["report"])
+    return [f"- {plain(reason)}"] if (reason := status["record"].get("reason")) else []
 
 
 def reported(report: dict) -> list[str]:
     """The lines of the summary for a report."""
     counts = {name: report[name] for name in ("files", "bytes", "moved", "moved_bytes", "unchanged", "deleted", "seconds")}
     verified = (report.get("verification") or {}).get("level", "no")
-    lines = [f"Copied to {plain(report['url'])}", "", "| | |", "|---|---|", f"| verified | {verified} |"]
+    lines = [f"To {plain(report['url'])}", "", "| | |", "|---|---|", f"| verified | {verified} |"]
     lines += [f"| {name.replace('_', ' ')} | {round(number, 1):,} |" for name, number in counts.items() if number]
     failed = report["failed"][:20]
     return [*lines, "", *(f"- failed: `{plain(file['path'])}`: {plain(file['error'])}" for file in failed)]

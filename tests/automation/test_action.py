@@ -104,6 +104,28 @@ def test_the_code_of_a_copy_that_fails_is_that_of_the_action(sandbox, runner):
     assert "### Plan" not in runner.text("summary") and "::error title=hf2ms::" in runner.said
 
 
+def test_a_copy_of_all_revisions_tells_of_each(sandbox, runner):
+    """The newest run is of one branch only, so its report alone would be false."""
+    seed = lambda file, **more: sandbox.seed("hf", "model", "alice/by-action-all", file, **more)  # noqa: E731
+    seed({"path": "a.bin", "size": 30_000, "seed": 4181}, branches=["dev"], tags=["v1"])
+    seed({"path": "lost.bin", "size": 30_000, "seed": 4182, "missing": True}, revision="dev")
+    code = runner.run(source="alice/by-action-all", arguments="--all-revisions", **{"modelscope-token": sandbox.ms_alice})
+    planned, copied = runner.text("summary").split("### hf2ms: ")
+    assert code == 1 and "Nothing is to be copied" not in planned and "To move: 3 files, 60,000 bytes." in planned, planned
+    assert "| branch `dev` | `dev` | planned | 2 | 60,000 |" in planned, planned
+    for row in ("| branch `main` | `master` | copied | 1 | 30,000 |  |", "| tag `v1` | `v1` | copied |", "| branch `dev` | `dev` | failed | 2 | 60,000 | lost.bin: "):
+        assert row in copied, copied
+    assert copied.startswith("incomplete: the log says") and runner.outputs["copy"]["url"] == f"{sandbox.ms}/models/alice/by-action-all"
+
+
+def test_a_trial_is_not_called_a_copy(sandbox, runner):
+    name = model(sandbox, "alice/by-action-tried")
+    code = runner.run(source=name, arguments="--dry-run", **{"modelscope-token": sandbox.ms_alice})
+    summary = runner.text("summary")
+    assert code == 0 and "To move: 2 files, " in summary, runner.said
+    assert "### hf2ms: nothing was copied" in summary and "done and verified" not in summary, summary
+
+
 def commands(said):
     """The lines that a runner takes for commands."""
     found, resume = [], None

@@ -13,27 +13,36 @@ from programs import ROOT, WORKER, environment
 
 SCRIPT = ROOT / "packaging/huggingface-job/copy_on_push.py"
 IMAGE = "registry.example/hf2ms-worker:1"
+REPOS = ("/api/models/alice/weights", "/api/datasets/alice/pushed")
 
 
 @contextlib.contextmanager
-def jobs():
-    """A Hugging Face that has jobs and webhooks only, and a list of what it was asked to make."""
+def jobs(webhooks=200):
+    """A Hugging Face that has two repos, jobs and webhooks, and a list of what it was asked to make."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            self.answer({"name": "alice", "type": "user", "auth": {}})
+            if self.path == "/api/whoami-v2":
+                return self.answer({"name": "alice", "type": "user", "auth": {}})
+            if self.path in REPOS:
+                return self.answer({"id": self.path.split("/", 3)[3], "private": False})
+            self.answer({}, 404, [("X-Error-Code", "RepoNotFound")])
 
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             asked.append((self.path, body))
             job = {"id": "job-1", "owner": {"id": "1", "name": "alice", "type": "user"}, "status": {"stage": "SCHEDULING"}}
             hook = {"id": "hook-1", "watched": body.get("watched", []), "domains": body.get("domains", []), "disabled": False}
-            self.answer(job if self.path.startswith("/api/jobs/") else {"webhook": hook})
+            if self.path.startswith("/api/jobs/"):
+                return self.answer(job)
+            self.answer({"webhook": hook}, webhooks)
 
-        def answer(self, body):
+        def answer(self, body, status=200, more=()):
             data = json.dumps(body).encode()
-            self.send_response(200)
+            self.send_response(status)
+            for header in more:
+                self.send_header(*header)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
@@ -55,8 +64,8 @@ def jobs():
 def push_job(sandbox, tmp_path):
     """Runs the script; returns its result, and the job and the webhook that it asked for."""
 
-    def run(*args, **variables):
-        with jobs() as (url, asked):
+    def run(*args, webhooks=200, **variables):
+        with jobs(webhooks) as (url, asked):
             of_test = environment(HOME=str(tmp_path), HF_ENDPOINT=url, HF_TOKEN="hf_of_the_login") | variables
             ran = subprocess.run([sys.executable, SCRIPT, *args, "--image", IMAGE], env=of_test, capture_output=True, text=True, timeout=120)
         return ran, asked
@@ -98,5 +107,48 @@ def test_each_push_is_copied(sandbox, tmp_path, push_job):
 
 
 def test_a_secret_that_is_not_set_makes_no_job(push_job):
-    ran, asked = push_job("alice/pushed", "ms:alice/pushed")
+    ran, asked = push_job("alice/weights", "ms:alice/weights")
     assert ran.returncode == 2 and "MODELSCOPE_TOKEN is not set" in ran.stderr and asked == []
+
+
+NAMED = {"hf:alice/weights": ("model", "alice/weights"), "https://huggingface.co/datasets/alice/pushed": ("dataset", "alice/pushed"), "alice/pushed": ("dataset", "alice/pushed")}
+
+
+@pytest.mark.parametrize("source", NAMED)
+def test_each_form_of_a_name_is_the_repo_that_it_means(push_job, source):
+    """A webhook has the kind of the repo, also where the name does not say it."""
+    ran, asked = push_job(source, "ms:alice/copy", MODELSCOPE_TOKEN="ms-1")
+    assert ran.returncode == 0, ran.stderr
+    kind, id = NAMED[source]
+    (_, job), (_, hook) = asked
+    assert job["command"] == ["/hf2ms-worker", "migrate", f"hf:{kind}s/{id}", "ms:alice/copy"]
+    assert hook["watched"] == [{"type": kind, "name": id}]
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "code", "words"),
+    [
+        ("ms:alice/weights", "hf:alice/copy", 2, "ms:alice/weights is no model or dataset on Hugging Face"),
+        ("spaces/alice/app", "ms:alice/copy", 2, "spaces/alice/app is no model or dataset"),
+        ("weights", "ms:alice/copy", 2, "weights is no model or dataset"),
+        ("alice/absent", "ms:alice/copy", 3, "alice/absent was not found on Hugging Face"),
+        ("alice/weights", "ms:copy", 2, "ms:copy is no destination"),
+    ],
+)
+def test_a_name_that_is_wrong_makes_no_job(push_job, source, destination, code, words):
+    """A job costs money, and its webhook would wait for a repo that does not exist."""
+    ran, asked = push_job(source, destination, MODELSCOPE_TOKEN="ms-1")
+    assert ran.returncode == code and words in ran.stderr and "Traceback" not in ran.stderr, ran.stderr
+    assert asked == []
+
+
+def test_a_webhook_that_is_refused_leaves_a_job_that_is_named(push_job):
+    ran, asked = push_job("alice/weights", "ms:alice/copy", webhooks=403, MODELSCOPE_TOKEN="ms-1")
+    assert ran.returncode == 3 and len(asked) == 2
+    assert "the webhook can't be had of Hugging Face: 403 Forbidden" in ran.stderr and "hf jobs cancel alice/job-1 ends it" in ran.stderr, ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_hub_that_is_not_reached_is_one_line(push_job):
+    ran, asked = push_job("alice/weights", "ms:alice/copy", MODELSCOPE_TOKEN="ms-1", HF_ENDPOINT="http://127.0.0.1:9")
+    assert (ran.returncode, len(ran.stderr.splitlines()), asked) == (3, 1, []), ran.stderr

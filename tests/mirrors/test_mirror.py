@@ -158,6 +158,25 @@ def test_a_check_compares_every_ref_and_asks_for_each_lfs_object(history):
     assert target.refs() == before and lost not in target.objects()
 
 
+def test_a_list_of_mirrors_is_checked_in_one_run(history):
+    world, _ = history
+    target = world.target()
+    world.mirror(target).ended(0)
+    absent = target.url.replace("/model", "/absent")
+    (world.folder / "mirrors").write_text(f"{world.source.url} {target.url}\n{world.source.url} {absent}  # not there\n")
+    ran = world.run("--check", "--file", "mirrors", "--json").ended(3)
+    rows = ran.events()[-1]["repos"]
+    assert [(row["state"], row["exit"]) for row in rows] == [("equal", 0), ("failed", 3)]
+    assert rows[0]["revisions"] == {"done": 4, "of": 4} and rows[0]["files"] == 3
+    lost = sorted(target.objects())[0]
+    (world.host.store / target.name / lost).unlink()
+    (world.folder / "mirrors").write_text(f"{world.source.url} {target.url}\n")
+    shown = world.run("--check", "--file", "mirrors").ended(1).stdout
+    assert f"\n{world.source.url}:\n" in shown and "1 LFS object lacking" in shown and "1 repo: 1 not equal; 4 of 4 revisions, 3 files, " in shown
+    (world.folder / "mirrors").write_text(f"{world.source.url}\n")
+    world.run("--check", "--file", "mirrors").ended(2, "mirrors:1: a mirror has a source and a target")
+
+
 def test_a_repo_without_lfs_and_an_empty_one(world):
     target = world.target()
     world.mirror(target).ended(0)

@@ -17,6 +17,13 @@ from programs import ROOT, environment
 sys.path.insert(0, str(ROOT / "scripts"))
 import release  # noqa: E402
 
+# What an archive has beside the programs, and where it belongs below a prefix (scripts/package.sh).
+REST = {
+    "share/man/man1/hf2ms.1": "share/man/man1/hf2ms.1",
+    "share/bash-completion/completions/hf2ms": "share/bash-completion/completions/hf2ms",
+    "LICENSE": "share/doc/hf2ms/LICENSE",
+    "THIRD-PARTY-LICENSES": "share/doc/hf2ms/THIRD-PARTY-LICENSES",
+}
 TARGETS = ("aarch64-apple-darwin", "x86_64-apple-darwin", "aarch64-unknown-linux-musl", "x86_64-unknown-linux-musl")
 
 
@@ -32,6 +39,8 @@ def dist(tmp_path):
         with tarfile.open(folder / f"hf2ms-{target}.tar.gz", "w:gz") as archive:
             for name in ("hf2ms", "hf2ms-worker"):
                 archive.add(program, f"hf2ms-{target}/{name}")
+            for name in REST:
+                archive.add(ROOT / "LICENSE", f"hf2ms-{target}/{name}")
     release.finish(folder)
     return folder
 
@@ -63,7 +72,30 @@ def test_the_installer_puts_the_programs_of_a_release_in_place(site, tmp_path, v
     ran = install(site, tmp_path / "bin", **version)
     assert ran.returncode == 0, ran.stderr
     assert "installed hf2ms 1.2.3" in ran.stdout
-    assert {path.name for path in (tmp_path / "bin").iterdir()} == {"hf2ms", "hf2ms-worker"}
+    assert files(tmp_path / "bin") == {"hf2ms", "hf2ms-worker"}
+
+
+def files(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_installer_brings_pages_completions_and_licences(site, tmp_path):
+    """Below the prefix of `bin`, and nowhere but inside a folder that has another name."""
+    programs = {"hf2ms", "hf2ms-worker"}
+    for below, bin in (("", "bin"), ("tools/", "tools")):
+        prefix = tmp_path / f"prefix-{bin}"
+        ran = install(site, prefix / bin)
+        assert ran.returncode == 0 and f"licences are in {prefix}/{below}share" in ran.stdout, ran.stdout + ran.stderr
+        assert files(prefix) == {f"{bin}/{name}" for name in programs} | {below + path for path in REST.values()}
+
+
+def test_the_installer_names_a_folder_that_takes_nothing(site, tmp_path):
+    """Also for root, who may write to any folder but this."""
+    ran = install(site, "/proc")
+    assert ran.returncode == 1 and "error: /proc can't be written to: set HF2MS_BIN to another folder" in ran.stderr, ran.stderr
+    (tmp_path / "share").write_text("")
+    ran = install(site, tmp_path / "bin")
+    assert ran.returncode == 0 and f"warning: {tmp_path}/share can't be written to" in ran.stderr, ran.stderr
 
 
 def test_the_installer_installs_nothing_of_an_archive_with_another_checksum(site, dist, tmp_path):

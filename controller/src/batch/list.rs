@@ -96,21 +96,30 @@ pub fn named_pairs(
     lines: Vec<Line>,
     settings: &Settings,
 ) -> CliResult<Vec<(RepoRef, DestinationRef)>> {
-    let pair = |line: Line| {
-        let SourceLine {
-            origin,
-            source,
-            destination,
-        } = line?;
-        let wrong = |bad| at(&origin, &CliError::from(bad));
-        let source = RepoRef::parse(&source, HubSites::read(settings)).map_err(wrong)?;
+    parsed(lines, |source, destination| {
+        let source = RepoRef::parse(source, HubSites::read(settings))?;
         let destination = match destination {
-            Some(text) => DestinationRef::parse(&text, settings).map_err(wrong)?,
+            Some(text) => DestinationRef::parse(text, settings)?,
             None => DestinationRef::default(),
         };
         Ok((source, destination))
+    })
+}
+
+/// What `parse` makes of each line's source and destination.
+///
+/// # Errors
+/// A line is wrong, with its file and number.
+pub fn parsed<T>(
+    lines: Vec<Line>,
+    parse: impl Fn(&str, Option<&str>) -> CliResult<T>,
+) -> CliResult<Vec<T>> {
+    let one = |line: Line| {
+        let line = line?;
+        let parsed = parse(&line.source, line.destination.as_deref());
+        parsed.map_err(|bad| at(&line.origin, &bad))
     };
-    all_or_first(lines.into_iter().map(pair).collect())
+    all_or_first(lines.into_iter().map(one).collect())
 }
 
 /// One line of a list, or why it is wrong.
@@ -344,12 +353,18 @@ fn distinct(entries: Vec<BatchEntry>, screen: &Screen) -> CliResult<Vec<BatchEnt
 }
 
 impl BatchEntry {
-    /// Refuses a source that names a revision, for `--all-revisions`.
+    /// Sets which of its revisions are meant.
     ///
     /// # Errors
-    /// The source names a revision, with its file and line.
-    pub fn check_names_no_revision(&self) -> CliResult<()> {
-        check_names_no_revision(&self.route).map_err(|why| at(&self.origin, &why))
+    /// All are, and the source names one, with its file and line.
+    pub fn set_revisions(&mut self, scope: RevisionScope) -> CliResult<()> {
+        self.revisions = scope;
+        match scope {
+            RevisionScope::One => Ok(()),
+            RevisionScope::All => {
+                check_names_no_revision(&self.route).map_err(|why| at(&self.origin, &why))
+            }
+        }
     }
 
     /// Refuses a source that names a revision, for verbs that are about the whole repo.

@@ -29,7 +29,7 @@ pub struct BatchRow {
     pub files: Option<u64>,
     /// Their bytes.
     pub bytes: Option<u64>,
-    /// The number of its revisions that were copied, with `--all-revisions` or `--revisions-of`.
+    /// The number of its revisions that were copied or are equal, with `--all-revisions` or `--revisions-of`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revisions: Option<DoneCount>,
     /// Why it failed or was skipped.
@@ -168,7 +168,8 @@ impl BatchRow {
         }
     }
 
-    pub(super) fn new(source: &str, destination: &str) -> Self {
+    /// A row of these two, of which nothing is known yet.
+    pub fn new(source: &str, destination: &str) -> Self {
         let (source, destination) = (source.to_owned(), destination.to_owned());
         let (files, bytes, revisions, reason, run) = (None, None, None, None, None);
         Self {
@@ -188,7 +189,8 @@ impl BatchRow {
         }
     }
 
-    pub(super) fn failed(self, failure: &CliError) -> Self {
+    /// The same row, failed for this reason.
+    pub fn failed(self, failure: &CliError) -> Self {
         let code = failure.exit();
         Self {
             state: RepoStatus::Failed,
@@ -225,7 +227,7 @@ impl BatchRow {
         }
     }
 
-    fn summed_up(self, summary: &RevisionsSummary) -> Self {
+    pub(super) fn summed_up(self, summary: &RevisionsSummary) -> Self {
         let code = summary.exit();
         let state = match code {
             Exit::Done if summary.is_dry_run() => RepoStatus::Planned,

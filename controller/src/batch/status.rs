@@ -1,5 +1,7 @@
 //! How a batch stands: its result once it has ended, else its runs.
 
+use std::collections::HashSet;
+
 use hf2ms_worker::protocol::Exit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -88,16 +90,54 @@ fn under_way(batch: &BatchRecord, runs: &[RunRecord]) -> String {
         ]
     };
     let table = Table::new(columns, runs.iter().map(cells));
-    let working = runs
-        .iter()
-        .filter(|run| run.state == State::Running)
-        .count();
-    let begun = runs.len() as u64;
+    let at_work = runs.iter().filter(|run| run.state == State::Running);
+    let (working, begun) = (repos_of(at_work), repos_of(runs.iter()));
     format!(
         "{}\n{}: {working} at work, {} ended, {} without a run so far",
         table.fitted(),
         counted(batch.repos, "repo"),
-        begun - working as u64,
+        begun - working,
         batch.repos.saturating_sub(begun)
     )
+}
+
+/// How many repos these runs are about: with `--all-revisions` a repo has several.
+fn repos_of<'a>(runs: impl Iterator<Item = &'a RunRecord>) -> u64 {
+    let repo = |run: &'a RunRecord| (run.source.kind, &run.source.id, &run.destination.id);
+    runs.map(repo).collect::<HashSet<_>>().len() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use hf2ms_worker::protocol::PlanSummary;
+
+    use super::*;
+    use crate::runs::tests::at;
+    use crate::runs::{NewRun, RunVerb};
+
+    #[test]
+    fn a_repo_of_several_runs_counts_once() {
+        let state = tempfile::tempdir().unwrap();
+        let runs = Runs::new(state.path());
+        let batch = runs.begin_batch(3).unwrap();
+        let of_batch = runs.of_batch(&batch);
+        let begin = |id: &str| {
+            let new = NewRun {
+                verb: RunVerb::Verify,
+                on: EngineKind::Local,
+                source: &at("huggingface", id),
+                destination: &at("modelscope", id),
+                plan: &PlanSummary::default(),
+            };
+            of_batch.begin(new).unwrap()
+        };
+        for _ in 0..3 {
+            begin("org/a").end(State::Done).unwrap();
+        }
+        let _at_work = [begin("org/b"), begin("org/b")];
+        let record = runs.batch(batch.id()).unwrap();
+        let text = under_way(&record, &runs.runs_of(batch.id()));
+        let counts = "3 repos: 1 at work, 1 ended, 1 without a run so far";
+        assert!(text.ends_with(counts), "{text}");
+    }
 }

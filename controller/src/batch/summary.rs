@@ -29,7 +29,7 @@ pub struct BatchEvent<'a> {
     exit: u8,
     /// The number of repos in each state.
     counts: BTreeMap<&'static str, usize>,
-    /// The number of branches and tags that were copied, where all of a repo were to be.
+    /// The number of branches and tags that were copied or are equal, where all of a repo were meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     revisions: Option<DoneCount>,
     /// Files of all repos that were listed.
@@ -165,7 +165,7 @@ impl BatchSummary {
         Counts::of(self.rows.iter().map(|row| row.state))
     }
 
-    /// The number of branches and tags that were copied, where all of a repo were to be.
+    /// The number of branches and tags that were copied or are equal, where all of a repo were meant.
     fn revisions(&self) -> Option<DoneCount> {
         let counts = self.rows.iter().filter_map(|row| row.revisions);
         counts.reduce(|sum, next| DoneCount {

@@ -11,9 +11,12 @@ use super::list::BatchEntry;
 use super::over::Over;
 use super::row::{BatchRow, RepoStatus};
 use super::summary::BatchSummary;
+use crate::args::revisions::RevisionScope;
 use crate::copy::verify::options::VerifyOptions;
 use crate::copy::verify::{VerifiedCopy, verify};
 use crate::engine::remote::DetachMode;
+use crate::revisions::summary::RevisionsSummary;
+use crate::revisions::verify::verify_all;
 use crate::runs::Runs;
 use crate::runs::batches::BatchDir;
 use crate::settings::nearest::Hints;
@@ -34,8 +37,16 @@ pub struct VerifyBatch<'a> {
     began: Instant,
 }
 
-/// Told of each copy that was verified, with its exit code and its screen.
-type Listener<'a> = &'a (dyn Fn(&VerifiedCopy, Exit, &Screen) + Sync);
+/// How the verification of a repo ended, if no error ended it.
+pub enum VerifiedRepo {
+    /// One revision was compared.
+    One(Box<VerifiedCopy>),
+    /// Every branch and tag was.
+    All(RevisionsSummary),
+}
+
+/// Told of each copy of a revision that was verified, with its screen.
+type Listener<'a> = &'a (dyn Fn(&VerifiedCopy, &Screen) + Sync);
 
 impl<'a> VerifyBatch<'a> {
     /// Makes the batch's folder. `refused` are repos that were listed and can't be read.
@@ -66,7 +77,7 @@ impl<'a> VerifyBatch<'a> {
     pub async fn run(
         self,
         screen: &Screen,
-        verified: impl Fn(&VerifiedCopy, Exit, &Screen) + Sync,
+        verified: impl Fn(&VerifiedCopy, &Screen) + Sync,
     ) -> CliResult<Exit> {
         let id = self.folder.id().to_owned();
         let repos = counted(self.entries.len() as u64, "repo");
@@ -116,10 +127,11 @@ impl EachRepo<'_> {
         let ended = self.verify(entry, &screen).await;
         self.screen.bars().repo_ended();
         match &ended {
-            Ok(verified) => {
+            Ok(VerifiedRepo::One(verified)) => {
                 screen.status(verified.line());
-                (self.verified)(verified, verified.exit(), &screen);
+                (self.verified)(verified, &screen);
             }
+            Ok(VerifiedRepo::All(summary)) => summary.print(&screen),
             Err(failure) => {
                 if failure.ends_all() {
                     self.over.note(failure);
@@ -132,41 +144,64 @@ impl EachRepo<'_> {
         BatchRow::verified(entry, ended, began.elapsed().as_secs_f64())
     }
 
-    async fn verify(&self, entry: &BatchEntry, screen: &Screen) -> CliResult<VerifiedCopy> {
+    async fn verify(&self, entry: &BatchEntry, screen: &Screen) -> CliResult<VerifiedRepo> {
         if self.options.stop.is_asked() {
             return Err(CliError::interrupted());
         }
         self.over.check()?;
         // Boxed: the futures of many repos are to be small.
-        Box::pin(verify(&entry.route, self.options, screen)).await
+        match entry.revisions {
+            RevisionScope::One => {
+                let verified = Box::pin(verify(&entry.route, self.options, screen)).await?;
+                Ok(VerifiedRepo::One(Box::new(verified)))
+            }
+            RevisionScope::All => {
+                let all = verify_all(&entry.route, self.options, screen, self.verified);
+                Ok(VerifiedRepo::All(Box::pin(all).await?))
+            }
+        }
     }
 }
 
 impl BatchRow {
     /// The row of a repo that was verified, or could not be.
-    pub fn verified(entry: &BatchEntry, ended: CliResult<VerifiedCopy>, seconds: f64) -> Self {
+    pub fn verified(entry: &BatchEntry, ended: CliResult<VerifiedRepo>, seconds: f64) -> Self {
         let row = Self {
             seconds,
             may_pass: false,
             ..Self::new(&entry.name, entry.destination.as_str())
         };
-        let verified = match ended {
-            Ok(verified) => verified,
-            Err(failure) => return row.failed(&failure),
-        };
+        match ended {
+            Ok(VerifiedRepo::One(verified)) => row.compared(*verified),
+            Ok(VerifiedRepo::All(summary)) => Self {
+                state: RepoStatus::of_verification(summary.exit()),
+                ..row.summed_up(&summary)
+            },
+            Err(failure) => row.failed(&failure),
+        }
+    }
+
+    fn compared(self, verified: VerifiedCopy) -> Self {
         let summary = verified.plan.summary();
         let exit = verified.exit();
         Self {
-            state: match exit {
-                Exit::Done => RepoStatus::Equal,
-                _ => RepoStatus::NotEqual,
-            },
+            state: RepoStatus::of_verification(exit),
             files: Some(summary.files),
             bytes: Some(summary.bytes),
             reason: verified.differences(),
             run: Some(verified.run),
             exit: exit as u8,
-            ..row
+            ..self
+        }
+    }
+}
+
+impl RepoStatus {
+    /// The status of a comparison that ended with this code.
+    pub fn of_verification(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::Equal,
+            _ => Self::NotEqual,
         }
     }
 }

@@ -7,6 +7,7 @@ use hf2ms_hub::{
 };
 
 use super::doubt::{Checked, Doubt};
+use crate::copy::exposure::shows_more;
 use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::ui::errors::CliResult;
@@ -54,15 +55,10 @@ impl CopyReaders {
 
     /// How the copy shows more than its source: `public, and the source private`.
     pub fn more_than(&self, source: &RepoInfo) -> Option<String> {
-        let (ours, its) = (self.visibility, source.visibility);
-        let is_gated = matches!(source.gate, Gate::Gated(_));
-        match (self.gate, is_gated) {
-            _ if ours.shows_more_than(its) => Some(format!("{ours}, and the source {its}")),
-            (Gate::Open, true) if !its.shows_more_than(ours) => {
-                Some("open, and the source behind a gate".to_owned())
-            }
-            _ => None,
-        }
+        shows_more(
+            (self.visibility, self.gate),
+            (source.visibility, source.gate),
+        )
     }
 
     /// Whether a later answer of its hub says the same.
@@ -142,29 +138,6 @@ mod tests {
             renamed: None,
             files: FileCount::Untold,
         }
-    }
-
-    #[test]
-    fn a_copy_that_shows_more_than_its_source_is_told() {
-        use Visibility::{Private, Public};
-        let gated = Gate::Gated(GateMode::Manual);
-        let more = |visibility, gate, source: &RepoInfo| {
-            let copy = CopyReaders {
-                visibility,
-                gate,
-                stranger: None,
-            };
-            copy.more_than(source)
-        };
-        let open = |source: &RepoInfo| more(Public, Gate::Open, source);
-        let said = open(&info(Private, Gate::Open));
-        assert_eq!(said.as_deref(), Some("public, and the source private"));
-        let said = open(&info(Public, gated));
-        assert_eq!(said.as_deref(), Some("open, and the source behind a gate"));
-        assert_eq!(open(&info(Public, Gate::Open)), None);
-        assert_eq!(open(&info(Public, Gate::Untold)), None);
-        assert_eq!(more(Private, Gate::Open, &info(Public, gated)), None);
-        assert_eq!(more(Public, gated, &info(Public, gated)), None);
     }
 
     #[test]

@@ -3,12 +3,13 @@
 //! [`RepoCopy::run`] is that sentence. [`inspect`] finds both sides, [`plan`] compares them, [`decide`] says what is to be done and
 //! [`permission`] what must not be. [`run`] carries a plan out with workers, [`cloud`] leaves it to Modal. [`outcome`] collects the
 //! result of a run, [`deletions`] asks before anything is deleted, [`backup`] settles the tag that keeps it, [`transfer_limit`] leaves what is too much, [`sync_state`] keeps what a verified run proves, [`request`] what was asked for, [`preview`] is a plan for a person.
-//! [`verify`] compares a copy that is there.
+//! [`verify`] compares a copy that is there, [`exposure`] its readers.
 
 pub mod backup;
 pub mod cloud;
 pub mod decide;
 pub mod deletions;
+pub mod exposure;
 pub mod inspect;
 pub mod options;
 pub mod outcome;

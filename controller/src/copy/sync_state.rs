@@ -199,7 +199,48 @@ pub struct ProvenCopy {
     pub large: Option<LargeFiles>,
 }
 
-/// The verified states of one destination, the newest first.
+/// What a run has compared and not found equal: no older run proves these sides equal any more.
+struct Disproof {
+    source: RepoAt,
+    branch: Revision,
+    head: Option<Revision>,
+}
+
+impl Disproof {
+    fn of(run: &RunRecord, runs: &Runs) -> Option<Self> {
+        let found = found_by(run, runs).filter(|found| !found.is_good())?;
+        Some(Self {
+            source: run.source.clone(),
+            branch: run.destination.revision.clone(),
+            head: found.head,
+        })
+    }
+
+    fn is_of(&self, state: &SyncState) -> bool {
+        let is_there =
+            state.destination.revision == self.branch || self.head.as_ref() == Some(&state.head);
+        state.source == self.source && is_there
+    }
+}
+
+/// What a run found when it compared both sides, if it did.
+fn found_by(run: &RunRecord, runs: &Runs) -> Option<Verification> {
+    match run.verb {
+        RunVerb::Migrate => runs.read::<Report>(&run.id, "report.json")?.verification,
+        RunVerb::Verify => {
+            let newest_first = runs.journal(&run.id).into_iter().rev();
+            newest_first
+                .filter_map(|entry| match entry {
+                    JournalEntry::Verified(found) => Some(found),
+                    _ => None,
+                })
+                .next()
+        }
+        RunVerb::Mirror | RunVerb::Cleanup => None,
+    }
+}
+
+/// The verified states of one destination, the newest first. A later run that found the same sides not equal ends what earlier ones proved.
 pub struct SyncStates(Vec<(SyncState, String)>);
 
 impl SyncStates {
@@ -214,12 +255,17 @@ impl SyncStates {
         records: impl Iterator<Item = RunRecord>,
         destination: &RepoAt,
     ) -> Self {
-        let done = records
-            .filter(|run| run.state == State::Done && run.destination.is_same_repo(destination));
-        Self(
-            done.filter_map(|run: RunRecord| Some((runs.read(&run.id, FILE)?, run.id)))
-                .collect(),
-        )
+        let (mut states, mut disproofs) = (Vec::new(), Vec::new());
+        for run in records.filter(|run| run.destination.is_same_repo(destination)) {
+            if run.state != State::Done {
+                disproofs.extend(Disproof::of(&run, runs));
+                continue;
+            }
+            let state: Option<SyncState> = runs.read(&run.id, FILE);
+            let stands = |state: &SyncState| !disproofs.iter().any(|newer| newer.is_of(state));
+            states.extend(state.filter(stands).map(|state| (state, run.id)));
+        }
+        Self(states)
     }
 
     /// The copies of all files of `source` to the main branch that were verified, the newest first.
@@ -269,11 +315,11 @@ impl SyncStates {
 /// How far the destination's listing is believed. That is as the newest run left it, when that has compared all of these files and
 /// found them well. It goes no further after anyone else's commit, a run that ended early, or one that could not read a content.
 pub fn trust_in(runs: &Runs, destination: &DestinationRepo, filter: &Filter) -> Trust {
-    let to_here =
-        |run: &RunRecord| run.verb == RunVerb::Migrate && run.destination == destination.at;
+    let to_here = |run: &RunRecord| run.destination == destination.at;
     let newest = runs.list().into_iter().filter(to_here).find_map(|run| {
-        let report: Report = runs.read(&run.id, "report.json")?;
-        Some((report.verification?, run))
+        let found = found_by(&run, runs)?;
+        // A verification that found nothing wrong changes nothing.
+        (run.verb == RunVerb::Migrate || !found.is_good()).then_some((found, run))
     });
     let Some((found, run)) = newest else {
         return Trust::BlobCheck(HashSet::new());

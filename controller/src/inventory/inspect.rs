@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use hf2ms_hub::{
-    Destination, Error, Kind, Listing, RepoAt, Revision, open_destination, open_ref_store,
-    open_source,
+    Destination, Error, Kind, Listing, RepoAt, RepoInfo, Revision, open_destination,
+    open_ref_store, open_source,
 };
 use hf2ms_worker::pipeline::source::PinnedSource;
 use hf2ms_worker::plan::ListingComparison;
@@ -16,9 +16,9 @@ use crate::inventory::contents::ContentReader;
 use crate::inventory::repos::InventoryEntry;
 use crate::inventory::row::{CopyState, Evidence, InventoryRow};
 use crate::inventory::saved::SavedRows;
+use crate::inventory::unseen::{InspectionResult, Unseen, disabled_side};
 use crate::settings::Settings;
-use crate::settings::hub_errors::{AccessMode, hub_error};
-use crate::ui::errors::{CliError, CliResult};
+use crate::ui::errors::CliResult;
 
 /// How much an inventory asks of each repo.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,27 +63,15 @@ pub struct Inspector<'a> {
     pub contents: ContentReader<'a>,
 }
 
-/// Why a repo could not be looked at.
-enum Unseen {
-    /// The source is gone.
-    Vanished,
-    /// A hub's error.
-    Failed(CliError),
-}
-
-impl From<CliError> for Unseen {
-    fn from(failure: CliError) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-type Seen<T> = Result<T, Unseen>;
-
 /// The destination as it was found.
-struct FoundCopy {
-    hub: Arc<dyn Destination>,
-    exists: bool,
+pub(super) struct FoundCopy {
+    /// How it is spoken to.
+    pub(super) hub: Arc<dyn Destination>,
+    /// Whether it is there.
+    pub(super) exists: bool,
     head: Option<Revision>,
+    /// What its hub says of it, if it was looked up.
+    pub(super) info: Option<RepoInfo>,
 }
 
 /// Whether it is worth a request to learn the commit of a side before it is listed.
@@ -114,6 +102,9 @@ impl Inspector<'_> {
                 }
                 Ok(row)
             }
+            Err(Unseen::Disabled(failure)) => {
+                Ok(InventoryRow::of(entry).ended(CopyState::Disabled, failure.to_string()))
+            }
             Err(Unseen::Failed(failure)) if failure.ends_all() => Err(failure),
             Err(Unseen::Failed(failure)) => {
                 Ok(InventoryRow::of(entry).ended(CopyState::Unreadable, failure.to_string()))
@@ -125,7 +116,7 @@ impl Inspector<'_> {
         }
     }
 
-    async fn look(&self, entry: &InventoryEntry) -> Seen<InventoryRow> {
+    async fn look(&self, entry: &InventoryEntry) -> InspectionResult<InventoryRow> {
         let proven = self.proofs.between(&entry.source, &entry.destination);
         let earlier = self.saved.of(entry);
         let use_of_heads = match proven.is_empty() && earlier.is_none() {
@@ -136,7 +127,8 @@ impl Inspector<'_> {
             self.source_head(entry, use_of_heads),
             self.find_copy(entry, use_of_heads)
         )?;
-        let mut row = InventoryRow::of(entry);
+        let row = InventoryRow::of(entry);
+        let mut row = self.look_at_readers(entry, row, &copy).await?;
         (row.source_head, row.destination_head) = (source_head, copy.head.clone());
         if self.depth.refs == RefCount::Counted {
             row = self.count_refs(entry, row).await?;
@@ -149,7 +141,14 @@ impl Inspector<'_> {
             let (now, measured) = (row.source_head.as_ref(), earlier);
             let measured = measured.filter(|one| stands_at(now, one.source_head.as_ref()));
             let row = measured.map_or(row.clone(), |earlier| row.found_before(earlier));
-            return Ok(row.proven(proof));
+            let row = row.proven(proof);
+            return Ok(match disabled_side(entry, self.settings) {
+                Some(failure) => row.ended(CopyState::Disabled, failure.to_string()),
+                None => row,
+            });
+        }
+        if let Some(failure) = disabled_side(entry, self.settings) {
+            return Err(Unseen::Disabled(failure));
         }
         if let Some(earlier) = earlier.filter(|earlier| self.still_holds(earlier, &row, &copy)) {
             let row = row.found_before(earlier);
@@ -181,11 +180,15 @@ impl Inspector<'_> {
     }
 
     /// The commit of the source's main branch; nothing is asked where its owner's list tells it, or where nothing is known of any commit.
-    async fn source_head(&self, entry: &InventoryEntry, heads: HeadUse) -> Seen<Option<Revision>> {
+    async fn source_head(
+        &self,
+        entry: &InventoryEntry,
+        heads: HeadUse,
+    ) -> InspectionResult<Option<Revision>> {
         if entry.owned.head.is_some() || heads == HeadUse::Listed {
             return Ok(entry.owned.head.clone());
         }
-        let unseen = |error| self.of_source(&error, &entry.source);
+        let unseen = |error| Unseen::of_source(&error, &entry.source, self.settings);
         let side = self.settings.source(&entry.source).map_err(unseen)?;
         let source = open_source(&side, self.settings.http()).map_err(unseen)?;
         source.head().await.map_err(unseen)
@@ -193,16 +196,19 @@ impl Inspector<'_> {
 
     /// Finds the destination by as few requests as possible. One that its owner's list names, or that an earlier inventory has seen, is asked
     /// for its commit at once; any other may be private, and is looked up first.
-    async fn find_copy(&self, entry: &InventoryEntry, heads: HeadUse) -> Seen<FoundCopy> {
+    async fn find_copy(
+        &self,
+        entry: &InventoryEntry,
+        heads: HeadUse,
+    ) -> InspectionResult<FoundCopy> {
         let at = &entry.destination;
-        let failed =
-            |error: Error| hub_error(&error, at, self.settings, AccessMode::ReadDestination);
+        let failed = |error: Error| Unseen::of_copy(&error, at, self.settings);
         let side = self.settings.destination(at).map_err(failed)?;
         let hub = open_destination(&side, self.settings.http()).map_err(failed)?;
-        let (is_listed, exists) = (entry.listed.is_some(), true);
+        let is_listed = entry.listed.is_some();
         let head = entry.listed.as_ref().and_then(|listed| listed.head.clone());
         if head.is_some() || (is_listed && heads == HeadUse::Listed) {
-            return Ok(FoundCopy { hub, exists, head });
+            return Ok(FoundCopy::at(hub, head));
         }
         let earlier = self.saved.of(entry);
         let was_there = earlier.is_some_and(|earlier| earlier.destination_head.is_some());
@@ -211,18 +217,28 @@ impl Inspector<'_> {
             false => None,
         };
         if head.is_some() {
-            return Ok(FoundCopy { hub, exists, head });
+            return Ok(FoundCopy::at(hub, head));
         }
-        let exists = hub.find().await.map_err(failed)?.is_some();
+        let info = hub.find().await.map_err(failed)?;
+        let exists = info.is_some();
         let head = match exists && heads == HeadUse::Asked && !was_there && !is_listed {
             true => head_of(hub.as_ref()).await.map_err(failed)?,
             false => None,
         };
-        Ok(FoundCopy { hub, exists, head })
+        let found = FoundCopy::at(hub, head);
+        Ok(FoundCopy {
+            exists,
+            info,
+            ..found
+        })
     }
 
-    async fn count_refs(&self, entry: &InventoryEntry, row: InventoryRow) -> Seen<InventoryRow> {
-        let unseen = |error| self.of_source(&error, &entry.source);
+    async fn count_refs(
+        &self,
+        entry: &InventoryEntry,
+        row: InventoryRow,
+    ) -> InspectionResult<InventoryRow> {
+        let unseen = |error| Unseen::of_source(&error, &entry.source, self.settings);
         let side = self.settings.source(&entry.source).map_err(unseen)?;
         let refs = open_ref_store(&side, self.settings.http()).map_err(unseen)?;
         let refs = refs.refs().await.map_err(unseen)?.named();
@@ -239,7 +255,7 @@ impl Inspector<'_> {
         row: InventoryRow,
         copy: &FoundCopy,
         proven: &[ProvenCopy],
-    ) -> Seen<InventoryRow> {
+    ) -> InspectionResult<InventoryRow> {
         let source_at = RepoAt {
             revision: row
                 .source_head
@@ -264,8 +280,12 @@ impl Inspector<'_> {
             let state = CopyState::None;
             return Ok(InventoryRow { state, ..row });
         }
+        let row = Self::judged(row, proven);
+        if row.state.is_whole() {
+            self.check_count(&source_at, &source).await?;
+        }
         if !is_deep || by_size == 0 {
-            return Ok(Self::judged(row, proven));
+            return Ok(row);
         }
         let sides = (source_at, &entry.destination);
         let read = self.contents.compare(sides, source, &destination, &known);
@@ -291,13 +311,27 @@ impl Inspector<'_> {
         InventoryRow { state, ..row }
     }
 
-    async fn list_source(&self, at: &RepoAt) -> Seen<Listing> {
-        let unseen = |error| self.of_source(&error, at);
+    async fn list_source(&self, at: &RepoAt) -> InspectionResult<Listing> {
+        let unseen = |error| Unseen::of_source(&error, at, self.settings);
         let side = self.settings.source(at).map_err(unseen)?;
         let source = open_source(&side, self.settings.http()).map_err(unseen)?;
         match source.list().await {
             Err(lock) if lock.kind() == Kind::Locked => self.list_by_git(at).await.map_err(unseen),
             listed => listed.map_err(unseen),
+        }
+    }
+
+    /// Refuses a listing that is shorter than the hub's count: a copy of less than the source would be called whole by it.
+    async fn check_count(&self, at: &RepoAt, listing: &Listing) -> InspectionResult<()> {
+        let unseen = |error| Unseen::of_source(&error, at, self.settings);
+        let side = self.settings.source(at).map_err(unseen)?;
+        let source = open_source(&side, self.settings.http()).map_err(unseen)?;
+        match source.file_count().await {
+            // Git has listed it then.
+            Err(lock) if lock.kind() == Kind::Locked => Ok(()),
+            counted => listing
+                .check_count(counted.map_err(unseen)?)
+                .map_err(unseen),
         }
     }
 
@@ -316,21 +350,24 @@ impl Inspector<'_> {
         entry: &InventoryEntry,
         copy: &FoundCopy,
         head: Option<&Revision>,
-    ) -> Seen<Listing> {
+    ) -> InspectionResult<Listing> {
         if !copy.exists {
             return Ok(Listing::default());
         }
         let listed = copy.hub.list_branch_at(head).await;
-        let at = &entry.destination;
-        let failed =
-            |error: Error| hub_error(&error, at, self.settings, AccessMode::ReadDestination);
-        Ok(listed.map_err(failed)?)
+        listed.map_err(|error| Unseen::of_copy(&error, &entry.destination, self.settings))
     }
+}
 
-    fn of_source(&self, error: &Error, at: &RepoAt) -> Unseen {
-        match error.kind() {
-            Kind::NotFound => Unseen::Vanished,
-            _ => Unseen::Failed(hub_error(error, at, self.settings, AccessMode::Read)),
+impl FoundCopy {
+    /// A copy that is there.
+    fn at(hub: Arc<dyn Destination>, head: Option<Revision>) -> Self {
+        let (exists, info) = (true, None);
+        Self {
+            hub,
+            exists,
+            head,
+            info,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use clap::ValueEnum;
+use hf2ms_hub::Visibility;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -142,7 +143,7 @@ pub fn markdown(rows: &[InventoryRow], totals: &str) -> String {
 }
 
 /// The titles of CSV, in the order of [`values`].
-const TITLES: [&str; 25] = [
+const TITLES: [&str; 28] = [
     "kind",
     "source",
     "destination",
@@ -168,10 +169,14 @@ const TITLES: [&str; 25] = [
     "extra",
     "bytes_to_copy",
     "reason",
+    "copy_visibility",
+    "copy_gate",
+    "copy_shows_more",
 ];
 
-fn values(row: &InventoryRow) -> [String; 25] {
+fn values(row: &InventoryRow) -> [String; 28] {
     let count = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
+    let who = |may: Option<Visibility>| may.map_or_else(String::new, |who| who.to_string());
     [
         row.kind.to_string(),
         row.source.clone(),
@@ -183,8 +188,7 @@ fn values(row: &InventoryRow) -> [String; 25] {
         count(row.large_files),
         count(row.large_bytes),
         count(row.inline_bytes()),
-        row.visibility
-            .map_or_else(String::new, |who| who.to_string()),
+        who(row.visibility),
         row.gate.map_or_else(String::new, word),
         row.last_modified.map_or_else(String::new, moment),
         count(row.branches),
@@ -199,6 +203,9 @@ fn values(row: &InventoryRow) -> [String; 25] {
         count(row.extra),
         count(row.bytes_to_copy),
         row.reason.clone().unwrap_or_default(),
+        who(row.copy_visibility),
+        row.copy_gate.map_or_else(String::new, word),
+        row.copy_shows_more.clone().unwrap_or_default(),
     ]
 }
 

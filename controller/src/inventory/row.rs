@@ -1,12 +1,14 @@
 //! A repo of the inventory: what it is, and how its copy stands.
 
 use clap::ValueEnum;
-use hf2ms_hub::{Gate, GateMode, RepoAt, RepoKind, Revision, Visibility};
+use clap::builder::PossibleValue;
+use hf2ms_hub::{Gate, GateMode, OwnedRepo, RepoAt, RepoInfo, RepoKind, Revision, Visibility};
 use hf2ms_worker::plan::ListingComparison;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::list;
+use crate::copy::exposure::shows_more;
 use crate::copy::sync_state::ProvenCopy;
 use crate::inventory::repos::InventoryEntry;
 use crate::ui::counts::Status;
@@ -45,6 +47,8 @@ pub enum CopyState {
     Equal,
     /// The source was in its owner's list and is gone
     Vanished,
+    /// The hub has disabled one of the sides
+    Disabled,
     /// One of the sides, or a content that was to be read, can't be read
     Unreadable,
 }
@@ -59,6 +63,7 @@ impl Status for CopyState {
         Self::EqualBySize,
         Self::Equal,
         Self::Vanished,
+        Self::Disabled,
         Self::Unreadable,
     ];
 
@@ -72,6 +77,7 @@ impl Status for CopyState {
             Self::EqualBySize => "equal-by-size",
             Self::Equal => "equal",
             Self::Vanished => "vanished",
+            Self::Disabled => "disabled",
             Self::Unreadable => "unreadable",
         }
     }
@@ -81,6 +87,50 @@ impl CopyState {
     /// Whether nothing is left to be copied.
     pub fn is_whole(self) -> bool {
         matches!(self, Self::Equal | Self::EqualBySize)
+    }
+}
+
+/// What a command line names of rows: the state of the copy, or that it shows more than its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowFilter {
+    /// Those whose copy has this state.
+    State(CopyState),
+    /// Those whose copy shows more than the source.
+    Exposed,
+}
+
+impl RowFilter {
+    const ALL: [Self; CopyState::ALL.len() + 1] = {
+        let mut all = [Self::Exposed; CopyState::ALL.len() + 1];
+        let mut at = 0;
+        while at < CopyState::ALL.len() {
+            all[at] = Self::State(CopyState::ALL[at]);
+            at += 1;
+        }
+        all
+    };
+
+    /// Whether this row is among those.
+    pub fn is_met_by(self, row: &InventoryRow) -> bool {
+        match self {
+            Self::State(state) => row.state == state,
+            Self::Exposed => row.copy_shows_more.is_some(),
+        }
+    }
+}
+
+impl ValueEnum for RowFilter {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::State(state) => state.to_possible_value(),
+            Self::Exposed => {
+                Some(PossibleValue::new("exposed").help("The copy shows more than its source"))
+            }
+        }
     }
 }
 
@@ -129,6 +179,15 @@ pub struct InventoryRow {
     /// How access to the source is granted; absent where it has no gate, or none is told.
     #[serde(default)]
     pub gate: Option<GateMode>,
+    /// Who may see the copy, where that is told.
+    #[serde(default)]
+    pub copy_visibility: Option<Visibility>,
+    /// How access to the copy is granted; absent where it has no gate, or none is told.
+    #[serde(default)]
+    pub copy_gate: Option<GateMode>,
+    /// How the copy shows more than the source: `public, and the source private`. Absent where it does not, or where that is not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_shows_more: Option<String>,
     /// When the source was changed last, in seconds since 1970.
     #[serde(default)]
     pub last_modified: Option<u64>,
@@ -182,6 +241,14 @@ pub struct InventoryRow {
     pub destination_head: Option<Revision>,
 }
 
+/// How access is granted behind a gate.
+fn mode_of(gate: Gate) -> Option<GateMode> {
+    match gate {
+        Gate::Gated(mode) => Some(mode),
+        Gate::Open | Gate::Untold => None,
+    }
+}
+
 /// The name of a repo, as `batch` takes it.
 fn named(at: &RepoAt) -> String {
     list::source(at.hub, at.kind, &at.id)
@@ -191,7 +258,7 @@ impl InventoryRow {
     /// The row of a repo of which only its owner's list is known.
     pub fn of(entry: &InventoryEntry) -> Self {
         let owned = &entry.owned;
-        Self {
+        let row = Self {
             source: named(&entry.source),
             destination: named(&entry.destination),
             kind: entry.source.kind,
@@ -202,10 +269,10 @@ impl InventoryRow {
             large_files: None,
             large_bytes: None,
             visibility: owned.visibility,
-            gate: match owned.gate {
-                Gate::Gated(mode) => Some(mode),
-                Gate::Open | Gate::Untold => None,
-            },
+            gate: mode_of(owned.gate),
+            copy_visibility: None,
+            copy_gate: None,
+            copy_shows_more: None,
             last_modified: owned.last_modified,
             branches: None,
             tags: None,
@@ -223,6 +290,41 @@ impl InventoryRow {
             reason: None,
             source_head: None,
             destination_head: None,
+        };
+        row.read_as_listed(entry)
+    }
+
+    /// The same with who may read the copy, as far as the list of its owner tells.
+    fn read_as_listed(self, entry: &InventoryEntry) -> Self {
+        let Some(OwnedRepo {
+            visibility, gate, ..
+        }) = entry.listed
+        else {
+            return self;
+        };
+        let its = entry.owned.visibility.map(|its| (its, entry.owned.gate));
+        let ours = visibility.map(|ours| (ours, gate));
+        Self {
+            copy_visibility: visibility,
+            copy_gate: mode_of(gate),
+            copy_shows_more: ours.zip(its).and_then(|(ours, its)| shows_more(ours, its)),
+            ..self
+        }
+    }
+
+    /// The same with who may read either side, as the repos themselves tell.
+    pub(super) fn read_as_told(self, copy: &RepoInfo, source: Option<&RepoInfo>) -> Self {
+        let its = source.map(|source| (source.visibility, source.gate));
+        let listed_gate = self.gate.map_or(Gate::Open, Gate::Gated);
+        let its = its.or(self.visibility.map(|its| (its, listed_gate)));
+        let ours = (copy.visibility, copy.gate);
+        Self {
+            visibility: its.map(|(who, _)| who),
+            gate: its.and_then(|(_, gate)| mode_of(gate)),
+            copy_visibility: Some(copy.visibility),
+            copy_gate: mode_of(copy.gate),
+            copy_shows_more: its.and_then(|its| shows_more(ours, its)),
+            ..self
         }
     }
 
@@ -277,6 +379,9 @@ impl InventoryRow {
             destination: self.destination,
             visibility: self.visibility,
             gate: self.gate,
+            copy_visibility: self.copy_visibility,
+            copy_gate: self.copy_gate,
+            copy_shows_more: self.copy_shows_more,
             last_modified: self.last_modified,
             likes: self.likes,
             downloads: self.downloads,
@@ -312,6 +417,8 @@ impl InventoryRow {
     /// `3 of 10 files, 4 GB to copy`: the state in numbers, for people.
     pub fn detail(&self) -> String {
         let mut parts = Vec::new();
+        let exposed = self.copy_shows_more.iter();
+        parts.extend(exposed.map(|more| format!("EXPOSED: the copy is {more}")));
         let all = self.files.zip(self.refused.or(Some(0)));
         let is_counted = !self.state.is_whole() && self.state != CopyState::None;
         if let (Some(present), Some((files, refused)), true) = (self.present, all, is_counted) {

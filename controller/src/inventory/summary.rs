@@ -10,7 +10,7 @@ use crate::args::workers::EngineKind;
 use crate::estimate::rates::Rates;
 use crate::estimate::totals::{MoveAmount, MoveEstimate};
 use crate::inventory::repos::InventoryEntry;
-use crate::inventory::row::{CopyState, InventoryRow};
+use crate::inventory::row::{CopyState, InventoryRow, RowFilter};
 use crate::runs::Runs;
 use crate::settings::account::private_bytes;
 use crate::ui::counts::Counts;
@@ -46,6 +46,8 @@ pub struct InventoryTotals {
     pub left_out: u64,
     /// The number of repos in each state.
     pub counts: BTreeMap<&'static str, usize>,
+    /// Copies that show more than their sources.
+    pub exposed: u64,
     /// Files of all sources.
     pub files: u64,
     /// The bytes of all files of all sources.
@@ -126,6 +128,7 @@ impl InventoryTotals {
             repos: rows.len() as u64,
             left_out: input.left_out as u64,
             counts: counts(rows).by_name(),
+            exposed: exposed(rows),
             files: sum(|row| row.files),
             bytes: sum(|row| row.bytes),
             large_bytes: sum(|row| row.large_bytes),
@@ -158,8 +161,12 @@ impl InventoryTotals {
         if rows.is_empty() {
             return format!("no repo to look at{left_out}");
         }
+        let exposed = match self.exposed {
+            0 => String::new(),
+            count => format!("{} EXPOSED; ", grouped(count)),
+        };
         format!(
-            "{}: {}; {}, {}{left}{left_out}",
+            "{}: {exposed}{}; {}, {}{left}{left_out}",
             counted(self.repos, "repo"),
             counts(rows).readable(),
             counted(self.files, "file"),
@@ -183,6 +190,11 @@ impl InventoryTotals {
                 ),
             ),
         ];
+        if self.exposed > 0 {
+            let count = grouped(self.exposed);
+            let text = format!("{count} (copies that show more than their sources)");
+            lines.push(labelled("EXPOSED", text));
+        }
         lines.extend(self.to_finish.iter().map(FinishEstimate::readable));
         lines.extend(self.private_storage.iter().map(PrivateStorage::readable));
         lines.join("\n")
@@ -191,6 +203,12 @@ impl InventoryTotals {
 
 fn counts(rows: &[InventoryRow]) -> Counts<CopyState> {
     Counts::of(rows.iter().map(|row| row.state))
+}
+
+/// The number of copies that show more than their sources.
+fn exposed(rows: &[InventoryRow]) -> u64 {
+    let exposed = |row: &&InventoryRow| RowFilter::Exposed.is_met_by(row);
+    rows.iter().filter(exposed).count() as u64
 }
 
 /// The number of files that a copy lacks or has otherwise.

@@ -104,7 +104,8 @@ pub struct InventoryArgs {
     owners: Vec<String>,
     /// The owner of the copies: `ms:OWNER`, `hf:OWNER`. By default the same name at the other hub.
     against: Option<String>,
-    /// Repos of these states only: none, partial, different, newer, conflict, equal-by-size, equal, vanished, unreadable.
+    /// Repos of these states only: none, partial, different, newer, conflict, equal-by-size, equal, vanished, disabled, unreadable;
+    /// or exposed, for copies that show more than their sources.
     #[serde(default)]
     only: Vec<String>,
     /// The totals only, and what it would take to finish.

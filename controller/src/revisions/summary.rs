@@ -55,6 +55,8 @@ pub enum RevisionStatus {
     Copied,
     /// It existed and is equal.
     Unchanged,
+    /// A verification found it equal.
+    Equal,
     /// It is absent or differs.
     Failed,
     /// A dry run has planned it.
@@ -62,12 +64,19 @@ pub enum RevisionStatus {
 }
 
 impl Status for RevisionStatus {
-    const ALL: &[Self] = &[Self::Copied, Self::Unchanged, Self::Failed, Self::Planned];
+    const ALL: &[Self] = &[
+        Self::Copied,
+        Self::Unchanged,
+        Self::Equal,
+        Self::Failed,
+        Self::Planned,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::Copied => "copied",
             Self::Unchanged => "unchanged",
+            Self::Equal => "equal",
             Self::Failed => "failed",
             Self::Planned => "planned",
         }
@@ -154,7 +163,7 @@ impl RevisionRow {
             bytes: Some(summary.bytes),
             run: Some(verified.run.clone()),
             commit: verified.destination_head().cloned(),
-            ..Self::of(named, RevisionStatus::Unchanged)
+            ..Self::of(named, RevisionStatus::Equal)
         };
         match verified.differences() {
             None => row,
@@ -226,7 +235,7 @@ impl RevisionRow {
     }
 }
 
-/// The number of revisions that were copied, of how many.
+/// The number of revisions that were copied or are equal, of how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DoneCount {
     /// Revisions that exist and are equal.
@@ -298,12 +307,12 @@ impl RevisionsSummary {
         (self.over, self.seconds) = (over, began.elapsed().as_secs_f64());
     }
 
-    /// The number of revisions that were copied, of how many.
+    /// The number of revisions that were copied or are equal, of how many.
     pub fn done(&self) -> DoneCount {
         let is_done = |row: &&RevisionRow| {
             matches!(
                 row.state,
-                RevisionStatus::Copied | RevisionStatus::Unchanged
+                RevisionStatus::Copied | RevisionStatus::Unchanged | RevisionStatus::Equal
             )
         };
         DoneCount {

@@ -15,6 +15,7 @@ use crate::copy::plan::{FoundSides, Purpose, RepoPair, find, not_skipped};
 use crate::copy::verify::options::VerifyOptions;
 use crate::copy::verify::{VerifiedCopy, check_exists, verify_pair};
 use crate::ui::errors::{CliError, CliResult};
+use crate::ui::log::Level;
 use crate::ui::screen::Screen;
 
 /// Verifies every branch and tag; `verified` is told of each. A revision that can't be read costs only itself.
@@ -49,6 +50,8 @@ pub async fn verify_all(
         route,
         options,
     };
+    // One of several repos has a line of its own at its end, and whatever is not equal before that.
+    let is_one_of_many = screen.part().is_some();
     let mut summary = RevisionsSummary::new(pairs.destination.at.web_url());
     let all = targets.targets.iter().flat_map(|target| {
         let commit = &target.commit;
@@ -62,7 +65,10 @@ pub async fn verify_all(
             None => Err(absent(named, &pairs.destination)),
         };
         if let Ok(found) = &compared {
-            screen.status(found.line());
+            match is_one_of_many && found.exit() == Exit::Done {
+                true => screen.detail(Level::Info, found.line()),
+                false => screen.status(found.line()),
+            }
             verified(found, &screen);
         }
         let (row, size) = row(named, compared, &screen)?;
@@ -70,6 +76,9 @@ pub async fn verify_all(
     }
     let refused = targets.refused.iter().map(RevisionRow::refused);
     summary.rows.extend(refused);
+    if summary.rows.is_empty() {
+        return Err(nothing_to_compare(&pairs.source));
+    }
     summary.conclude(None, began);
     Ok(summary)
 }
@@ -92,6 +101,15 @@ fn row(
             Ok((RevisionRow::unverified(named, &failure), (0, 0)))
         }
     }
+}
+
+/// A source without a branch, whose refs may be told falsely: nothing was compared, and nothing is equal.
+fn nothing_to_compare(source: &SourceRepo) -> CliError {
+    let (id, hub) = (&source.repo.at.id, source.repo.at.hub);
+    let line = format!(
+        "{id} has no branch or tag on {hub}, so that nothing was compared: look at its page there"
+    );
+    CliError::new(Exit::Incomplete, line)
 }
 
 fn absent(named: &RefMapping, destination: &DestinationRepo) -> CliError {

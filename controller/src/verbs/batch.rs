@@ -7,7 +7,7 @@ use clap::ArgGroup;
 use hf2ms_worker::protocol::Exit;
 
 use crate::args::prune::PruneArgs;
-use crate::args::revisions::{BatchRevisionArgs, RevisionScope};
+use crate::args::revisions::BatchRevisionArgs;
 use crate::args::route::RouteArgs;
 use crate::args::visibility::VisibilityArgs;
 use crate::batch::Batch;
@@ -230,10 +230,7 @@ impl Args {
             .map(|entry| entry.route.source_id().to_string())
             .collect();
         for (entry, scope) in entries.iter_mut().zip(self.revisions.scopes(&ids)?) {
-            entry.revisions = scope;
-            if scope == RevisionScope::All {
-                entry.check_names_no_revision()?;
-            }
+            entry.set_revisions(scope)?;
         }
         Ok((entries, refused.iter().map(BatchRow::refused).collect()))
     }

@@ -10,7 +10,7 @@ use crate::inventory::contents::ContentReader;
 use crate::inventory::inspect::{ContentUse, InspectionDepth, Inspector, RefCount};
 use crate::inventory::output::{self, Format, InventoryDocument, SortKey};
 use crate::inventory::repos::{self, OwnersArgs};
-use crate::inventory::row::{CopyState, InventoryRow};
+use crate::inventory::row::{InventoryRow, RowFilter};
 use crate::inventory::saved::SavedRows;
 use crate::inventory::summary::{InventoryTotals, SummaryInput};
 use crate::runs::Runs;
@@ -40,9 +40,9 @@ pub struct Args {
     /// Print the totals only, and what it would take to finish: bytes, time, dollars, and room for private repos where it is known
     #[arg(long)]
     summary: bool,
-    /// Show and write repos of these states only
+    /// Show and write repos of these states only, or those whose copy shows more than its source (exposed)
     #[arg(long, value_name = "STATE", value_delimiter = ',')]
-    only: Vec<CopyState>,
+    only: Vec<RowFilter>,
     /// The order of the rows
     #[arg(long, value_name = "KEY", default_value = "name")]
     sort: SortKey,
@@ -57,9 +57,10 @@ pub struct Args {
     /// Write a list of the repos to this file, as batch --file takes it: source, destination, and the state as a comment
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
-    /// End with exit code 1 only where a copy has one of these states [default: all but equal and equal-by-size]
+    /// End with exit code 1 only where a copy has one of these states, or shows more than its source (exposed) [default: all but equal and
+    /// equal-by-size]
     #[arg(long, value_name = "STATE", value_delimiter = ',')]
-    fail_on: Vec<CopyState>,
+    fail_on: Vec<RowFilter>,
     /// Print NDJSON and nothing else: an event a repo, and the totals last
     #[arg(long)]
     pub json: bool,
@@ -146,14 +147,17 @@ impl Args {
 
     /// Whether a row is asked for.
     fn is_meant(&self, row: &InventoryRow) -> bool {
-        self.only.is_empty() || self.only.contains(&row.state)
+        self.only.is_empty() || self.only.iter().any(|one| one.is_met_by(row))
     }
 
     /// What is left out has no state: it fails where no states are named.
     fn exit(&self, rows: &[InventoryRow], left_out: usize) -> Exit {
-        let fails = match self.fail_on.as_slice() {
-            [] => left_out > 0 || rows.iter().any(|row| !row.state.is_whole()),
-            some => rows.iter().any(|row| some.contains(&row.state)),
+        let is_bad =
+            |row: &InventoryRow| !row.state.is_whole() || RowFilter::Exposed.is_met_by(row);
+        let is_named = |row: &InventoryRow| self.fail_on.iter().any(|one| one.is_met_by(row));
+        let fails = match self.fail_on.is_empty() {
+            true => left_out > 0 || rows.iter().any(is_bad),
+            false => rows.iter().any(is_named),
         };
         match fails {
             true => Exit::Incomplete,

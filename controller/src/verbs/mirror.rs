@@ -1,6 +1,6 @@
 //! `hf2ms mirror`: its options, given to [`crate::mirror`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hf2ms_hub::Token;
@@ -9,6 +9,7 @@ use hf2ms_worker::protocol::{
 };
 
 use crate::args::workers::{ContainerArgs, EngineKind, WorkerArgs};
+use crate::batch::list;
 use crate::binaries::{WORKER, find};
 use crate::copy::cloud::show_verbs_of_run;
 use crate::engine::docker::{ContainerOwner, Docker, DockerOptions};
@@ -17,6 +18,7 @@ use crate::engine::modal::AppSize;
 use crate::engine::open::Runner;
 use crate::engine::remote::DetachMode;
 use crate::engine::remote::app::DeployedApp;
+use crate::mirror::check::{CheckedMirror, MirrorPair, check_all};
 use crate::mirror::endpoints::{GitEndpoint, parse_source, parse_target, settings_of};
 use crate::mirror::options::MirrorOptions;
 use crate::mirror::remote::{PullMirror, PullMirrorArgs};
@@ -65,6 +67,9 @@ pub struct Args {
     /// Verify a mirror: compare every ref, ask the target for each LFS object of all history, and change nothing
     #[arg(long, conflicts_with_all = ["dry_run", "watch", "pull_by", "use_remote_mirror"])]
     pub(crate) check: bool,
+    /// Check the mirrors of a list (- for stdin): a line a mirror, its source and its target
+    #[arg(long, value_name = "LIST", requires = "check", conflicts_with_all = ["source_place", "target_place", "source", "target"])]
+    file: Option<PathBuf>,
     /// With GIT_LFS_SKIP_SMUDGE=1: push although the target lacks LFS objects
     #[arg(long)]
     allow_missing: bool,
@@ -147,6 +152,7 @@ Examples:
   hf2ms mirror hf:org/name ms:me/                          to an empty repo of ModelScope
   hf2ms mirror SOURCE TARGET --mirror                      all refs, deletions included
   hf2ms mirror SOURCE TARGET --check                       is it whole? nothing is changed
+  hf2ms mirror --check --file mirrors.txt                  all of a list, a row each
   hf2ms mirror SOURCE TARGET --watch 15m                   keep it up to date
   hf2ms mirror SOURCE TARGET --on modal --detach           the cloud does it; see hf2ms attach
   hf2ms mirror SOURCE TARGET --pull-by gitlab --wait       GitLab pulls it by itself
@@ -165,6 +171,9 @@ Environment, also from ./.env or --env-file:
 /// What ended the run; failures of single refs and objects are in the report.
 pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let environment = Environment::of_process();
+    if let Some(file) = &args.file {
+        return args.check_all(file, &environment, screen, stop).await;
+    }
     let (source, target) = args.sides.given()?;
     let source = parse_source(source, &environment)?;
     let mut target = parse_target(target, &source, &environment)?;
@@ -174,20 +183,12 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     }
     let settings = settings_of(&source, &target, &environment)?;
     screen.hide(&settings.redactor());
-    [&source, &target]
-        .into_iter()
-        .filter(|endpoint| endpoint.login.as_ref().is_some_and(Token::is_short))
-        .for_each(|endpoint| screen.warn(short_secret_warning(endpoint.token_name)));
+    warn_of_logins([&source, &target], screen);
     if args.use_xget {
         screen.warn(
             "--use-xget does nothing here: LFS objects are streamed from host to host as they are",
         );
     }
-    [&source, &target]
-        .into_iter()
-        .filter(|endpoint| endpoint.login.is_some())
-        .filter_map(|endpoint| plain_http_warning(&endpoint.at.endpoint, "the password"))
-        .for_each(|line| screen.warn(line));
     args.containers.fit(args.worker_args.on)?;
     let watch = args.watched()?;
     let options = args.options(source.clone(), target, &environment)?;
@@ -208,15 +209,66 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
             let engine = command.local(None)?;
             command.mirror_run().dry_run(&engine).await
         }
-        None if args.check => {
-            let engine = command.local(None)?;
-            command.mirror_run().check(&engine).await
-        }
+        None if args.check => Ok(command.check().await?.exit()),
         None => command.mirror().await,
     }
 }
 
+/// Warns of passwords that are short, or go over plain HTTP.
+fn warn_of_logins(sides: [&GitEndpoint; 2], screen: &Screen) {
+    sides
+        .into_iter()
+        .filter(|endpoint| endpoint.login.as_ref().is_some_and(Token::is_short))
+        .for_each(|endpoint| screen.warn(short_secret_warning(endpoint.token_name)));
+    sides
+        .into_iter()
+        .filter(|endpoint| endpoint.login.is_some())
+        .filter_map(|endpoint| plain_http_warning(&endpoint.at.endpoint, "the password"))
+        .for_each(|line| screen.warn(line));
+}
+
 impl Args {
+    /// Checks each mirror of a list.
+    async fn check_all(
+        &self,
+        file: &Path,
+        environment: &Environment,
+        screen: &Screen,
+        stop: &Stop,
+    ) -> CliResult<Exit> {
+        self.containers.fit(self.worker_args.on)?;
+        let watch = self.watched()?;
+        let pairs = list::parsed(list::read_file(file)?, |source, target| {
+            let target = target.ok_or_else(|| {
+                CliError::usage("a mirror has a source and a target: write both on the line")
+            })?;
+            let source = parse_source(source, environment)?;
+            let target = parse_target(target, &source, environment)?;
+            Ok(MirrorPair { source, target })
+        })?;
+        let runs = &Runs::new(&writable_state_dir()?);
+        let check = async |pair: &MirrorPair, screen: &Screen| {
+            if stop.is_asked() {
+                return Err(CliError::interrupted());
+            }
+            let MirrorPair { source, target } = pair;
+            let settings = settings_of(source, target, environment)?;
+            screen.hide(&settings.redactor());
+            warn_of_logins([source, target], screen);
+            let command = Command {
+                args: self,
+                options: self.options(source.clone(), target.clone(), environment)?,
+                watch,
+                settings: &settings,
+                runs,
+                screen,
+                stop,
+            };
+            command.check().await
+        };
+        Ok(check_all(&pairs, check, screen).await)
+    }
+
     /// Whether someone waits for the cloud.
     fn watched(&self) -> CliResult<DetachMode> {
         let other = [
@@ -324,6 +376,11 @@ impl Command<'_> {
             watch: self.watch,
             began: Instant::now(),
         }
+    }
+
+    async fn check(&self) -> CliResult<CheckedMirror> {
+        let engine = self.local(None)?;
+        self.mirror_run().check(&engine).await
     }
 
     /// Has the target's host pull, and then scans what the target lacks.

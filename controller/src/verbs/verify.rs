@@ -67,7 +67,8 @@ Examples:
   hf2ms verify org/name --all-revisions                   every branch and tag with the copy's
   hf2ms verify org/name --checksums SHA256SUMS            then sha256sum -c, where it was downloaded
   hf2ms verify ms:me/name --against SHA256SUMS            one side alone
-  hf2ms verify --owner org --to-owner me --deep           all repos of an owner, a row each";
+  hf2ms verify --owner org --to-owner me --deep           all repos of an owner, a row each
+  hf2ms verify --file repos.txt --all-revisions           every branch and tag of each";
 
 /// Many repos in one command.
 #[derive(Debug, clap::Args)]
@@ -84,14 +85,7 @@ struct ManyArgs {
 }
 
 /// Arguments that are about one repo.
-const FOR_ONE: [&str; 6] = [
-    "destination",
-    "dest",
-    "all_revisions",
-    "checksums",
-    "against",
-    "combined",
-];
+const FOR_ONE: [&str; 5] = ["destination", "dest", "checksums", "against", "combined"];
 
 /// How much is read.
 #[derive(Debug, clap::Args)]
@@ -231,9 +225,13 @@ fn show(verified: &VerifiedCopy, source: &str, screen: &Screen) -> Exit {
         screen.warn(format!("{}; {NEVER_COPIED}", cause.line()));
     }
     say(screen, verdict(found, plan, source));
-    let exit = verified.exit();
-    screen.json(&VerifiedEvent::of(verified, exit));
-    exit
+    tell(verified, screen);
+    verified.exit()
+}
+
+/// Tells a program of a copy that was verified.
+fn tell(verified: &VerifiedCopy, screen: &Screen) {
+    screen.json(&VerifiedEvent::of(verified));
 }
 
 async fn run_against(
@@ -283,10 +281,7 @@ async fn run_all_revisions(
     options: &VerifyOptions<'_>,
     screen: &Screen,
 ) -> CliResult<Exit> {
-    let told = |verified: &VerifiedCopy, screen: &Screen| {
-        screen.json(&VerifiedEvent::of(verified, verified.exit()));
-    };
-    let summary = verify_all(route, options, screen, told).await?;
+    let summary = verify_all(route, options, screen, tell).await?;
     summary.print(screen);
     Ok(summary.exit())
 }
@@ -300,14 +295,14 @@ async fn run_many(args: &Args, options: VerifyOptions<'_>, screen: &Screen) -> C
             (None, None) => (Vec::new(), Vec::new()),
         };
         let to_owner = args.many.to_owner.as_deref();
-        let entries = list::entries(named, &args.route, to_owner, settings, screen)?;
+        let mut entries = list::entries(named, &args.route, to_owner, settings, screen)?;
+        let mut all = entries.iter_mut();
+        all.try_for_each(|entry| entry.set_revisions(args.revisions.scope()))?;
         CliResult::Ok((entries, refused))
     };
     let (entries, refused) = options.stop.unless(read).await?;
     VerifyBatch::begin(options, entries, refused)?
-        .run(screen, |verified, exit, screen| {
-            screen.json(&VerifiedEvent::of(verified, exit));
-        })
+        .run(screen, tell)
         .await
 }
 
@@ -423,13 +418,13 @@ pub struct VerifiedEvent<'a> {
 }
 
 impl<'a> VerifiedEvent<'a> {
-    fn of(verified: &'a VerifiedCopy, exit: Exit) -> Self {
+    fn of(verified: &'a VerifiedCopy) -> Self {
         Self {
             source: &verified.plan.source,
             destination: &verified.plan.destination,
             verification: &verified.found,
             refused: &verified.plan.refused,
-            exit: exit as u8,
+            exit: verified.exit() as u8,
         }
     }
 }

@@ -381,7 +381,7 @@ fn each_branch_and_tag_is_compared_with_the_copys_own() {
     ];
     let ran = world.run(&verify);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    assert_eq!(ran.event("revisions")["counts"]["unchanged"], 2);
+    assert_eq!(ran.event("revisions")["counts"]["equal"], 2);
     at("dev", "[2]");
     at("new", "[3]");
     let ran = world.run(&verify);
@@ -396,7 +396,7 @@ fn each_branch_and_tag_is_compared_with_the_copys_own() {
         })
         .collect();
     let expected = [
-        ("main", "unchanged", 0),
+        ("main", "equal", 0),
         ("dev", "failed", 4),
         ("new", "failed", 1),
     ];

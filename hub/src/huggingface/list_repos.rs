@@ -21,7 +21,14 @@ const LONGEST_PAGE: u64 = 64 << 20;
 const MOST_PAGES: usize = 1_000;
 
 /// Properties that a listing tells of repos of every kind when it is asked to.
-const OF_ALL: [&str; 5] = ["sha", "lastModified", "private", "likes", "usedStorage"];
+const OF_ALL: [&str; 6] = [
+    "sha",
+    "lastModified",
+    "private",
+    "likes",
+    "usedStorage",
+    "disabled",
+];
 /// Those of models and datasets only.
 const OF_FILES: [&str; 2] = ["gated", "downloads"];
 
@@ -37,6 +44,7 @@ struct Entry {
     likes: Option<u64>,
     downloads: Option<u64>,
     used_storage: Option<u64>,
+    disabled: Option<bool>,
 }
 
 impl Entry {
@@ -59,6 +67,7 @@ impl Entry {
             head: head.filter(Revision::is_commit),
             likes: self.likes,
             downloads: self.downloads,
+            is_disabled: self.disabled == Some(true),
             used_storage: self.used_storage,
         }
     }
@@ -151,14 +160,14 @@ mod tests {
             .collect()
     }
 
-    const EXPANDED: &str = "&expand=sha&expand=lastModified&expand=private&expand=likes&expand=usedStorage&expand=gated&expand=downloads";
+    const EXPANDED: &str = "&expand=sha&expand=lastModified&expand=private&expand=likes&expand=usedStorage&expand=disabled&expand=gated&expand=downloads";
 
     #[tokio::test]
     async fn a_listing_tells_the_head_and_more_of_each_repo() {
         let told = json!([
             {"id": "org/a", "sha": COMMIT, "lastModified": "2026-11-20T09:40:00.000Z", "private": true, "gated": "auto", "likes": 3,
-             "downloads": 70, "usedStorage": 9},
-            {"id": "org/b", "sha": null, "gated": false},
+             "downloads": 70, "usedStorage": 9, "disabled": true},
+            {"id": "org/b", "sha": null, "gated": false, "disabled": false},
         ]);
         let server = Server::scripted([Reply::json(&told)]).await;
         let owned = list(&repo(&server)).await.unwrap().repos;
@@ -170,6 +179,7 @@ mod tests {
             head: Some(COMMIT.parse().unwrap()),
             likes: Some(3),
             downloads: Some(70),
+            is_disabled: true,
             used_storage: Some(9),
         };
         let second = OwnedRepo {

@@ -103,6 +103,11 @@ impl RepoEntries {
         }
     }
 
+    /// How many files there are, with those that can't be copied.
+    pub(super) fn file_count(&self) -> u64 {
+        self.listing.entries() + self.unhashed.len() as u64
+    }
+
     /// What was gathered, and the files that are still to be hashed.
     pub(super) fn into_parts(self) -> (Listing, Vec<Listed>) {
         let listing = Listing {

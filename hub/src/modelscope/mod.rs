@@ -37,9 +37,9 @@ use crate::http::{Http, HttpOptions};
 use crate::lfs::Lfs;
 use crate::{
     Account, Blob, BlobSource, BlobStore, Body, ByteStream, Commit, CommitLimits, Committer, Error,
-    File, FileTimes, GateMode, Gates, Kind, Listing, Missing, OwnerRepos, Placement, RefStore,
-    Repo, RepoAt, RepoInfo, RepoKind, RepoPath, Result, Revision, Sha256, Side, Spaces, Token,
-    Visibility,
+    File, FileCount, FileTimes, GateMode, Gates, Kind, Listing, Missing, OwnerRepos, Placement,
+    RefStore, Repo, RepoAt, RepoInfo, RepoKind, RepoPath, Result, Revision, Sha256, Side, Spaces,
+    Token, Visibility,
 };
 
 /// A repo on ModelScope at a revision. Only the token, addresses in storage and whether the repo could be listed are
@@ -122,6 +122,10 @@ impl Repo for ModelScopeRepo {
         let mut listing = self.list_all().await?;
         self.add_oss_files(&mut listing).await?;
         Ok(listing)
+    }
+
+    async fn file_count(&self) -> Result<FileCount> {
+        self.listed_again().await
     }
 
     async fn file_times(&self) -> Result<Option<FileTimes>> {

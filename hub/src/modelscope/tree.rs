@@ -14,7 +14,7 @@ use super::ModelScopeRepo;
 use super::entries::RepoEntries;
 use crate::http::Request;
 use crate::path::escape;
-use crate::{Error, FileTimes, Kind, Listing, RepoKind, Result};
+use crate::{Error, FileCount, FileTimes, Kind, Listing, RepoKind, Result};
 
 /// `repo/files` is cut at this many entries, without a word (modelscope-hub 0.5.1, `REPO_FILES_TRUNCATION_LIMIT`).
 const CUT_AT: usize = 3_000;
@@ -61,6 +61,18 @@ impl ModelScopeRepo {
     pub(super) async fn list_times(&self) -> Result<FileTimes> {
         let tree = self.gather(RepoEntries::with_times()).await?;
         Ok(tree.into_times())
+    }
+
+    /// How many files another listing shows, for models and studios: nothing else counts them. The pages of a dataset name their total.
+    ///
+    /// # Errors
+    /// As [`Self::list_all`].
+    pub(super) async fn listed_again(&self) -> Result<FileCount> {
+        if self.at.kind == RepoKind::Dataset {
+            return Ok(FileCount::Untold);
+        }
+        let tree = self.gather(RepoEntries::default()).await?;
+        Ok(FileCount::AtLeast(tree.file_count()))
     }
 
     async fn gather(&self, tree: RepoEntries) -> Result<RepoEntries> {

@@ -160,7 +160,7 @@ fn rank(seed: u32, path: &RepoPath) -> Sha256 {
 fn unread(path: &RepoPath, error: &Error) -> Refused {
     let way_out = match error.kind() {
         Kind::NotFound | Kind::Expired | Kind::Refused | Kind::Corrupt | Kind::Invalid => {
-            "; run the same command again: it sends what the hub lacks"
+            "; the next copy sends what the hub lacks"
         }
         _ => "",
     };

@@ -83,7 +83,7 @@ fn bytes_that_are_not_there_after_the_commit_are_no_success() {
         unread[0]["reason"]
             .as_str()
             .unwrap()
-            .contains("run the same command again"),
+            .contains("the next copy sends what the hub lacks"),
         "{report}"
     );
     let listing = [

@@ -94,7 +94,7 @@ fn a_branch_whose_listing_is_silently_short_is_neither_copied_nor_called_equal()
     );
     let others = rows(&ran)
         .iter()
-        .filter(|row| row.ends_with(" unchanged"))
+        .filter(|row| row.ends_with(" equal"))
         .count();
     assert_eq!(others, 4, "{}", ran.stdout);
 }
