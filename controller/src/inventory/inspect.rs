@@ -13,41 +13,13 @@ use hf2ms_worker::protocol::Transport;
 use crate::copy::proofs::Proofs;
 use crate::copy::sync_state::ProvenCopy;
 use crate::inventory::contents::ContentReader;
+use crate::inventory::depth::{ContentUse, InspectionDepth, RefCount};
 use crate::inventory::repos::InventoryEntry;
 use crate::inventory::row::{CopyState, Evidence, InventoryRow};
 use crate::inventory::saved::SavedRows;
 use crate::inventory::unseen::{InspectionResult, Unseen, disabled_side};
 use crate::settings::Settings;
 use crate::ui::errors::CliResult;
-
-/// How much an inventory asks of each repo.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct InspectionDepth {
-    /// Whether contents are read where listings can't be compared.
-    pub contents: ContentUse,
-    /// Whether branches and tags are counted.
-    pub refs: RefCount,
-}
-
-/// What is done about files whose digests can't be compared.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ContentUse {
-    /// Their sizes are compared.
-    #[default]
-    Sizes,
-    /// They are read and hashed.
-    Read,
-}
-
-/// Whether branches and tags are counted, for a request more a repo.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum RefCount {
-    /// They are not.
-    #[default]
-    Left,
-    /// They are.
-    Counted,
-}
 
 /// Looks at one repo after the other.
 pub struct Inspector<'a> {

@@ -1,9 +1,10 @@
 //! What owners have, and how their copies stand: a row a repo. Nothing is written to either hub.
 //!
-//! [`repos`] finds the repos, [`inspect`] looks at one, [`contents`] has a worker read what listings can't compare. `exposure` is about who may read a copy. `unseen` is why one can't be looked at. [`saved`] keeps what was
+//! [`repos`] finds the repos, [`inspect`] looks at one, as far as [`depth`] says, [`contents`] has a worker read what listings can't compare. `exposure` is about who may read a copy. `unseen` is why one can't be looked at. [`saved`] keeps what was
 //! found, [`row`] is the result of a repo, [`summary`] adds up all, and [`output`] prints them.
 
 pub mod contents;
+pub mod depth;
 mod exposure;
 pub mod inspect;
 pub mod output;

@@ -68,22 +68,7 @@ pub fn remedy_at(kind: Kind, context: &ErrorContext<'_>) -> String {
         (Kind::Disabled, _) => {
             "nothing of it can be read, and only its support can help".to_owned()
         }
-        (Kind::Denied, AccessMode::Write) => format!(
-            "give it {} at {token_page}, or use --dest with an owner of yours",
-            write_permission(at)
-        ),
-        (Kind::Denied, AccessMode::Account) => {
-            format!("use another token, or give this one the permission at {token_page}")
-        }
-        (Kind::Denied, AccessMode::Remove) => {
-            format!("give it {} at {token_page}", write_permission(at))
-        }
-        (Kind::Denied, _) if !has_token => {
-            format!("set {token} of an account that may read it")
-        }
-        (Kind::Denied, _) => format!(
-            "use the token of an account that may, or give this one the permission at {token_page}"
-        ),
+        (Kind::Denied, _) => remedy_of_denial(context),
         (Kind::Full, _) => {
             "make room there or leave files out (--exclude), then run the same command again"
                 .to_owned()
@@ -99,6 +84,32 @@ pub fn remedy_at(kind: Kind, context: &ErrorContext<'_>) -> String {
         (Kind::Conflict, _) => "run the same command again".to_owned(),
         (Kind::Locked, _) => "read by --use-git, or free storage on its pages".to_owned(),
         (kind, _) => remedy(kind).to_owned(),
+    }
+}
+
+/// What to do where the hub denies what was tried.
+fn remedy_of_denial(context: &ErrorContext<'_>) -> String {
+    let ErrorContext {
+        at,
+        token,
+        token_page,
+        ..
+    } = *context;
+    match context.mode {
+        AccessMode::Write => format!(
+            "give it {} at {token_page}, or use --dest with an owner of yours",
+            write_permission(at)
+        ),
+        AccessMode::Remove => format!("give it {} at {token_page}", write_permission(at)),
+        AccessMode::Account => {
+            format!("use another token, or give this one the permission at {token_page}")
+        }
+        AccessMode::Read | AccessMode::ReadDestination if !context.has_token => {
+            format!("set {token} of an account that may read it")
+        }
+        AccessMode::Read | AccessMode::ReadDestination => format!(
+            "use the token of an account that may, or give this one the permission at {token_page}"
+        ),
     }
 }
 

@@ -7,7 +7,8 @@ use hf2ms_worker::protocol::Exit;
 
 use crate::copy::proofs::Proofs;
 use crate::inventory::contents::ContentReader;
-use crate::inventory::inspect::{ContentUse, InspectionDepth, Inspector, RefCount};
+use crate::inventory::depth::{ContentUse, InspectionDepth, RefCount};
+use crate::inventory::inspect::Inspector;
 use crate::inventory::output::{self, Format, InventoryDocument, SortKey};
 use crate::inventory::repos::{self, OwnersArgs};
 use crate::inventory::row::{InventoryRow, RowFilter};
