@@ -46,6 +46,8 @@ else
     echo "there is no Docker engine and none can be had: its tests are skipped" >&2
 fi
 setup_podman || echo "there is no podman and none can be had: its tests are skipped" >&2
+# Most tests wait for a server: more of them at a time than there are processors.
+export RUST_TEST_THREADS=4
 say "rust tests"
 cargo test --workspace --no-fail-fast "${with[@]}" 2>&1 | tee "$log" || broken=yes
 say "the official clients, the Modal app and its bridge, mirrors between Git servers, and the house rules' own tests"

@@ -460,6 +460,13 @@ mod tests {
             assert_eq!(state(heads, counts(0, 1, 0), Some(('a', 'b'))), expected);
         }
         let last = Some(('a', 'b'));
+        for (heads, expected) in [
+            (('c', 'b'), CopyState::Newer),
+            (('a', 'b'), CopyState::EqualBySize),
+            (('c', 'd'), CopyState::EqualBySize),
+        ] {
+            assert_eq!(state(heads, counts(0, 0, 1), last), expected);
+        }
         let by_other_hands = state(('c', 'd'), counts(0, 0, 0), last);
         assert_eq!(
             by_other_hands,

@@ -49,6 +49,8 @@ fn what_prune_replaces_and_deletes_is_kept_by_a_tag_and_can_be_had_again() {
     let (tags, now) = refs(&world, "alice/model");
     assert_eq!(tags, json!({name.clone(): head}));
     assert_ne!(now, head);
+    let again = migrate(&world, &["--prune", "--yes"]).event("report");
+    assert_eq!(again["backup"], Value::Null, "it wrote over nothing");
     // All that went is there, by the tag.
     let hf = ("HF_TOKEN", "hf_sandboxAliceWrite");
     let args = [

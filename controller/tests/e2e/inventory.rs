@@ -134,17 +134,23 @@ fn a_copy_that_one_side_or_both_have_left_behind_is_newer_or_in_conflict() {
         "alice/conflict",
         &json!([{"path": "own.txt", "text": "mine"}]),
     );
+    seed(&world, "hf", "model", "alice/same-size", &files());
+    ended(&world.run(&["migrate", "alice/same-size"]), 0);
+    let edited = json!([{"path": "README.md", "text": "# ho\n"}]);
+    seed(&world, "hf", "model", "alice/same-size", &edited);
     let ran = world.run(&["inventory", "alice", "--json"]);
     let found: Vec<String> = states(&ran)
         .into_iter()
         .map(|[_, state, _]| state)
         .collect();
-    assert_eq!(found, ["conflict", "newer"]);
-    ended(&world.run(&["migrate", "alice/newer"]), 0);
+    assert_eq!(found, ["conflict", "newer", "newer"]);
+    for name in ["alice/newer", "alice/same-size"] {
+        ended(&world.run(&["migrate", name]), 0);
+    }
     let ran = world.run(&["inventory", "alice", "--fail-on", "newer,none"]);
     ended(&ran, 0);
     assert!(
-        ran.stdout.contains("2 repos: 1 conflict, 1 equal; "),
+        ran.stdout.contains("3 repos: 1 conflict, 2 equal; "),
         "{}",
         ran.stdout
     );

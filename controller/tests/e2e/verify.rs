@@ -142,6 +142,37 @@ fn a_content_that_is_gone_is_unread_and_costs_only_itself() {
 }
 
 #[test]
+fn what_cant_be_compared_leaves_a_verification_incomplete_and_the_next_command_names_the_kind() {
+    let world = World::new();
+    let files = json!([{"path": "d.csv", "text": "1\n"}, {"path": "../up.csv", "text": "2\n"}, {"path": "e.csv", "text": "3\n"}]);
+    let mut seed = json!({"hub": "hf", "kind": "dataset", "id": "alice/data", "files": files});
+    world.seed(&seed.to_string());
+    seed["hub"] = json!("ms");
+    seed["files"] = json!([files[0]]);
+    world.seed(&seed.to_string());
+    let command = ["alice/data", "--repo-type", "dataset"];
+    let verify = || world.run(&[&["verify"], &command[..]].concat());
+    let ran = verify();
+    let next = "hf2ms migrate alice/data ms:alice/data --repo-type dataset copies what differs";
+    assert!(
+        ran.code == 1 && ran.stdout.contains(next),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+    world.run(&[&["migrate"], &command[..]].concat());
+    let ran = verify();
+    assert!(
+        ran.code == 1 && ran.stdout.contains("NOT ALL COMPARED"),
+        "{}",
+        ran.stdout
+    );
+    let told = world.run(&["status", "last"]);
+    let first = told.stdout.lines().next().unwrap();
+    assert!(first.contains("  incomplete  "), "{}", told.stdout);
+}
+
+#[test]
 fn a_deep_look_compares_a_small_file_with_the_source_without_reading_that() {
     let world = copied(&[]);
     let before = world.all_requests();

@@ -53,6 +53,8 @@ pub fn read(path: &Path) -> CliResult<BTreeMap<String, Sha256>> {
 /// begin with `#` say nothing. A name's `./` at the beginning is left out.
 fn parse(text: &str) -> Result<BTreeMap<String, Sha256>, (usize, String)> {
     let mut sums = BTreeMap::new();
+    // PowerShell writes this mark before the first line.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (index, line) in text.lines().enumerate() {
         if line.is_empty() || line.starts_with('#') {
             continue;
@@ -177,6 +179,7 @@ mod tests {
         let other = Sha256::of(b"b");
         let good = format!("# a comment\n\n{sum}  ./a\n{sum} *a\n");
         assert_eq!(parse(&good).unwrap(), BTreeMap::from([("a".into(), sum)]));
+        assert_eq!(parse(&format!("\u{feff}{good}")), parse(&good));
         for (text, number) in [
             (format!("{sum}  a\n{sum} a\n"), 2),
             (format!("{sum}  a\n{other}  a\n"), 2),
