@@ -117,7 +117,7 @@ impl FollowUpArgs {
         }
     }
 
-    /// Whether nothing is left to copy: the source is not there, and a run of this machine has removed it.
+    /// Whether nothing is left to copy: the source is not there, and a run of this machine has deleted it.
     ///
     /// # Errors
     /// The hub's.
@@ -155,7 +155,7 @@ impl FollowUpArgs {
             readers: self.consent.readers(),
             agreed,
             // The exact number is a limit itself.
-            most: agreed.unwrap_or(MOST),
+            most: agreed.map_or(MOST, |_| u64::MAX),
         };
         let summary = super::run(entries, &options, screen).await?;
         Ok(summary.exit())

@@ -239,7 +239,7 @@ fn refusal(error: &Error, record: &RemovalRecord, settings: &Settings) -> CliErr
             "{to} exists on {} already: give another --move-to",
             record.source.hub
         )),
-        _ => hub_error(error, &record.source, settings, AccessMode::Write),
+        _ => hub_error(error, &record.source, settings, AccessMode::Remove),
     }
 }
 

@@ -55,7 +55,7 @@ pub async fn owned_repos(
     settings: &Settings,
 ) -> Result<OwnerRepos, Error> {
     let side = match mode {
-        AccessMode::Read => settings.source(at),
+        AccessMode::Read | AccessMode::Remove => settings.source(at),
         AccessMode::Write => settings.destination(at),
     };
     list_repos(&side?, settings.http()).await

@@ -34,7 +34,7 @@ pub fn token_missing(hub: Hub, access: &Access) -> CliError {
 /// The error of a command for a hub's error about the repo at `at`, with the variable or page that helps.
 pub fn hub_error(error: &Error, at: &RepoAt, settings: &Settings, mode: AccessMode) -> CliError {
     let access = match mode {
-        AccessMode::Read => settings.access(at.hub),
+        AccessMode::Read | AccessMode::Remove => settings.access(at.hub),
         AccessMode::Write => settings.access_to(at.hub),
     };
     explain(error, at, access, mode)
@@ -105,6 +105,9 @@ fn refusal(error: &Error, context: &ErrorContext<'_>) -> Option<String> {
             format!("{hub} refuses {token}")
         }
         (Kind::NotFound, _) => format!("{kind} {id} was not found on {hub}"),
+        (Kind::Gated | Kind::Denied, AccessMode::Remove) => {
+            format!("{token} may not remove {kind} {id} on {hub}")
+        }
         (Kind::Gated, AccessMode::Write) => {
             format!("{id} on {hub} is another's, private or gated")
         }
@@ -213,7 +216,7 @@ mod tests {
 
     #[test]
     fn no_kind_of_error_is_without_a_remedy() {
-        let modes = [AccessMode::Read, AccessMode::Write];
+        let modes = [AccessMode::Read, AccessMode::Write, AccessMode::Remove];
         for kind in every_kind() {
             for hub in Hub::with_api() {
                 for (has_token, mode) in [true, false]

@@ -10,6 +10,8 @@ pub enum AccessMode {
     Read,
     /// Reading or writing the destination.
     Write,
+    /// Removing the source.
+    Remove,
 }
 
 /// The circumstances of a hub's error about a repo, by which the hint differs.
@@ -50,6 +52,10 @@ pub fn remedy_at(kind: Kind, context: &ErrorContext<'_>) -> String {
             format!("check the id, and that the account of {token} may see it")
         }
         (Kind::NotFound, _) => format!("check the id, or set {token} if it is private"),
+        (Kind::Gated | Kind::Denied, AccessMode::Remove) => format!(
+            "use the token of an account that may, or give this one {} at {token_page}",
+            write_permission(at)
+        ),
         (Kind::Gated, AccessMode::Write) => "use --dest with an owner of yours".to_owned(),
         (Kind::Gated, AccessMode::Read) if !has_token => format!(
             "set {token} of an account that may read it, or ask for access at {}",
