@@ -18,7 +18,7 @@ TOOLS = {"doctor", "inventory", "plan", "start", "status", "report", "verify", "
 class Assistant:
     """What a client asks for, and all that it was told."""
 
-    def __init__(self, session, environment):
+    def __init__(self, session, environment=None):
         self.session, self.environment, self.told, self.progress = session, environment, [], []
 
     async def call(self, tool, **arguments):
