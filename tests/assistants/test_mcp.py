@@ -18,8 +18,8 @@ TOOLS = {"doctor", "inventory", "plan", "start", "status", "report", "verify", "
 class Assistant:
     """What a client asks for, and all that it was told."""
 
-    def __init__(self, session):
-        self.session, self.told, self.progress = session, [], []
+    def __init__(self, session, environment=None):
+        self.session, self.environment, self.told, self.progress = session, environment, [], []
 
     async def call(self, tool, **arguments):
         async def listen(done, total, message):
@@ -44,7 +44,7 @@ class Assistant:
 def assistant(sandbox, tmp_path):
     """Runs a coroutine with an assistant that has started `hf2ms mcp`, and returns all that it was told."""
     hubs = {"HF_ENDPOINT": sandbox.hf, "HF_TOKEN": sandbox.hf_alice, "MODELSCOPE_ENDPOINT": sandbox.ms, "MODELSCOPE_TOKEN": sandbox.ms_alice}
-    env = environment("HOME", **hubs, HF2MS_STATE=str(tmp_path / "state"))
+    env = environment("HOME", **hubs, HF2MS_STATE=str(tmp_path / "state"), XDG_CONFIG_HOME=str(tmp_path / "config"))
 
     def run(work):
         @contextlib.asynccontextmanager
@@ -53,7 +53,7 @@ def assistant(sandbox, tmp_path):
             with open(tmp_path / "stderr", "w") as log:
                 async with stdio_client(server, errlog=log) as (read, write), ClientSession(read, write) as session:
                     await session.initialize()
-                    yield Assistant(session)
+                    yield Assistant(session, env)
 
         async def main():
             async with started() as assistant:
@@ -118,6 +118,43 @@ def test_what_does_not_fit_is_said_and_nothing_is_done(sandbox, assistant):
 
     assistant(work)
     assert not sandbox.counted("ms.create")["requests"] and not sandbox.counted("ms.commit")["requests"]
+
+
+def test_the_last_run_is_the_one_that_was_started_here(sandbox, assistant):
+    sandbox.seed("hf", "model", "alice/started", {"path": "a.txt", "text": "a"})
+    sandbox.seed("hf", "model", "alice/beside", {"path": "b.txt", "text": "b"})
+
+    async def work(assistant):
+        run = (await assistant.done("start", source="hf:alice/started"))["run"]
+        command = [HF2MS, "migrate", "hf:alice/beside", "ms:alice/beside"]
+        await anyio.run_process(command, env=assistant.environment)
+        for tool in ("status", "report"):
+            assert run in json.dumps(await assistant.done(tool, run="last")), tool
+
+    assistant(work)
+
+
+def test_no_file_and_no_variable_deletes_or_shows_anything(sandbox, assistant, tmp_path, monkeypatch):
+    texts = {"path": "a.txt", "text": "a"}, {"path": "b.txt", "text": "b"}
+    sandbox.post("/seed", hub="hf", kind="model", id="alice/secret", private=True, files=[texts[0]])
+    sandbox.seed("hf", "model", "alice/kept", texts[0])
+    sandbox.seed("ms", "model", "alice/kept", *texts)
+    (tmp_path / "config/hf2ms").mkdir(parents=True)
+    defaults = "prune = true\nyes = true\npublic = true\noverwrite = true\ncontainers = 1\n"
+    (tmp_path / "config/hf2ms/config.toml").write_text(f"[migrate]\n{defaults}")
+
+    async def work(assistant):
+        for name in ("secret", "kept"):
+            started = await assistant.done("start", source=f"hf:alice/{name}")
+            warnings = [event["message"] for event in started["events"] if event["event"] == "warning"]
+            for option in ("prune", "yes", "public", "overwrite"):
+                assert any(f"--{option} of hf2ms migrate is not set by " in line for line in warnings), warnings
+            status = await assistant.done("status", run=started["run"], wait_seconds=60)
+            assert status["events"][0].get("record", {}).get("state") == "done", status
+
+    assistant(work)
+    assert sandbox.repo("ms", "model", "alice/secret")["visibility"] == "private"
+    assert "b.txt" in sandbox.stored("ms", "model", "alice/kept")
 
 
 def test_a_copy_goes_on_when_the_client_ends(sandbox, assistant):

@@ -247,6 +247,16 @@ impl Route {
         &self.source.1
     }
 
+    /// The id of the destination.
+    pub fn destination_id(&self) -> &RepoId {
+        &self.destination.1
+    }
+
+    /// Whether the sources of both may be of one kind.
+    pub fn may_be_kind_of(&self, other: &Self) -> bool {
+        self.kinds.iter().any(|kind| other.kinds.contains(kind))
+    }
+
     /// The kinds that the source may be, in the order in which it is looked for.
     pub fn kinds(&self) -> &[RepoKind] {
         &self.kinds

@@ -56,7 +56,7 @@ pub enum RepoStatus {
     ThereAlready,
     /// Skipped.
     Skipped,
-    /// A cleanup of this machine has removed its source before.
+    /// A cleanup of this machine has deleted its source before.
     Gone,
     /// Not all was copied.
     Failed,
@@ -146,7 +146,7 @@ impl BatchRow {
         }
     }
 
-    /// The row of an entry whose source a cleanup has removed.
+    /// The row of an entry whose source a cleanup has deleted.
     pub fn gone(entry: &BatchEntry) -> Self {
         Self {
             state: RepoStatus::Gone,

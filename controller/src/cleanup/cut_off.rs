@@ -3,12 +3,11 @@
 use hf2ms_hub::RepoAt;
 
 use super::permit::{is_removed, report};
-use super::source_refs::source_repo;
+use super::source_refs::account_name;
 use crate::runs::removal::{RECORD, Removal, RemovalRecord};
 use crate::runs::removal_report::RemovalEnd;
 use crate::runs::{JournalEntry, RunRecord, RunVerb, Runs, State};
 use crate::settings::Settings;
-use crate::settings::hub_errors::{AccessMode, hub_error};
 use crate::ui::errors::CliResult;
 use crate::ui::screen::Screen;
 
@@ -47,10 +46,7 @@ fn asked(run: &RunRecord, runs: &Runs) -> Option<RemovalRecord> {
 
 /// Whether the token is of the account that has asked: another one may not see a repo that is there.
 async fn is_same_account(record: &RemovalRecord, settings: &Settings) -> CliResult<bool> {
-    let at = &record.source;
-    let account = source_repo(at, settings)?.account_if_told().await;
-    let account = account.map_err(|error| hub_error(&error, at, settings, AccessMode::Read))?;
-    let name = account.map(|account| account.name);
+    let name = account_name(&record.source, settings).await?;
     Ok(name.is_some() && name == record.account)
 }
 

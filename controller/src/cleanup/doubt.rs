@@ -10,10 +10,12 @@ use crate::ui::errors::CliError;
 /// Why a source is not removed.
 #[derive(Debug)]
 pub enum Doubt {
-    /// A run of this machine has removed it.
+    /// A run of this machine has deleted it.
     Gone,
     /// It is not found: its id is wrong, it may not be seen, or somebody else has removed it.
     Absent,
+    /// It is as the removal would leave it.
+    Settled(String),
     /// Something is unlike a whole copy, or can't be told.
     Stays(String),
     /// What ends the whole command: a refused token, a hub that can't be reached, a stop.

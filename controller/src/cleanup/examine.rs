@@ -7,7 +7,7 @@ mod whole;
 
 use std::sync::Arc;
 
-use hf2ms_hub::{RefKind, RepoAdmin, RepoAt, open_admin};
+use hf2ms_hub::{RefKind, RepoAdmin, RepoAt, RepoInfo, Visibility, open_admin};
 use hf2ms_worker::pipeline::source::PinnedSource;
 use hf2ms_worker::protocol::PlanSummary;
 
@@ -18,7 +18,7 @@ use super::compared::Compared;
 use super::copy_repo::CopyReaders;
 use super::doubt::{Checked, Doubt};
 use super::losses;
-use super::options::{CleanupOptions, LossPolicy};
+use super::options::{CleanupOptions, LossPolicy, RemovalRequest};
 use super::row::{CleanupEntry, CleanupRow};
 use super::source_refs::{SourceRefs, source_repo};
 use crate::args::workers::EngineKind;
@@ -74,6 +74,7 @@ pub async fn examine(
                     let nearest = looking.nearest().await;
                     examined.row.absent(nearest);
                 }
+                Doubt::Settled(reason) => examined.row.settled(reason),
                 Doubt::Stays(reason) => examined.row.stays(screen.shown(&reason)),
                 Doubt::Ends(failure) => {
                     let failed = run.map(|mut run| run.fail(&failure, screen));
@@ -122,6 +123,7 @@ impl Examiner<'_> {
         self.entry.route.announce(self.screen);
         let (source, destination) = stop.unless(self.find()).await?;
         examined.row.found(&source.repo.at, &destination.at);
+        self.check_unsettled(&source.repo).await?;
         check_apart(&source.repo.at, &destination.at)?;
         examined.run = self.begin(&source.repo.at, &destination.at)?;
         if let Some(run) = &examined.run {
@@ -172,6 +174,21 @@ impl Examiner<'_> {
             account,
             admin,
         })
+    }
+
+    /// Leaves a source that is to be made private and is so already. A hub that does not tell it answers in two ways.
+    async fn check_unsettled(&self, source: &PinnedSource) -> Checked<()> {
+        let is_private = |info: &RepoInfo| info.visibility == Visibility::Private;
+        if self.options.request != Some(RemovalRequest::MakePrivate) || !is_private(&source.info) {
+            return Ok(());
+        }
+        let (at, settings) = (&source.at, self.options.settings);
+        let found = source_repo(at, settings)?.find().await;
+        let found = found.map_err(|error| hub_error(&error, at, settings, AccessMode::Read))?;
+        match found.as_ref().is_some_and(is_private) {
+            true => Err(Doubt::Settled("it is private already".to_owned())),
+            false => Ok(()),
+        }
     }
 
     /// What is lost with the source, which has to be agreed to, and what removes it.

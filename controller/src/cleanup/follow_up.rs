@@ -118,7 +118,7 @@ impl FollowUpArgs {
         }
     }
 
-    /// Whether nothing is left to copy: the source is not there, and a run of this machine has removed it.
+    /// Whether nothing is left to copy: the source is not there, and a run of this machine has deleted it.
     ///
     /// # Errors
     /// The hub's.
@@ -156,7 +156,7 @@ impl FollowUpArgs {
             readers: self.consent.readers(),
             agreed,
             // The exact number is a limit itself.
-            most: agreed.unwrap_or(MOST),
+            most: agreed.map_or(MOST, |_| u64::MAX),
             hints: Hints::default(),
         };
         let summary = super::run(entries, &options, screen).await?;

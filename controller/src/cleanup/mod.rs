@@ -22,6 +22,7 @@ mod source_refs;
 pub mod summary;
 mod verified;
 
+use hf2ms_hub::RepoId;
 use hf2ms_worker::protocol::Exit;
 
 use self::consent::{Consents, check_none_agreed};
@@ -31,6 +32,7 @@ use self::options::{CleanupOptions, RemovalRequest};
 use self::permit::last_look;
 use self::row::{CleanupEntry, CleanupState};
 use self::summary::{CleanupRepoEvent, CleanupSummary};
+use crate::runs::removal::Removal;
 use crate::runs::removal_report::RemovalReport;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
@@ -58,7 +60,7 @@ pub async fn run(
     let found = CleanupSummary { rows };
     found.print(screen);
     let Some(request) = &options.request else {
-        found.tell(screen);
+        found.tell(found.exit(), screen);
         return Ok(found);
     };
     let removing = Removing {
@@ -68,7 +70,8 @@ pub async fn run(
         is_one: entries.len() == 1,
     };
     let removals = found.count(CleanupState::WouldGo);
-    let gone = found.count(CleanupState::Gone);
+    // What an earlier command has done may be counted with what is left.
+    let gone = found.count(CleanupState::Gone) + found.count(CleanupState::Settled);
     let ended = removing.remove_all(&mut examined, removals, gone).await;
     for one in &mut examined {
         if let Some(run) = one.run.take() {
@@ -80,11 +83,15 @@ pub async fn run(
     if summary.count(CleanupState::WouldGo) < removals {
         summary.print(screen);
     }
-    summary.tell(screen);
+    let exit = match &ended {
+        Ok(()) => summary.exit(),
+        Err(failure) => failure.exit(),
+    };
+    summary.tell(exit, screen);
     ended.map(|()| summary)
 }
 
-/// Refuses a target that makes no id of a source, or the same one of several, before anything is asked.
+/// Refuses a target that makes no id of a source, that of its copy, or the same one of several, before anything is asked.
 fn check_targets(entries: &[CleanupEntry], options: &CleanupOptions<'_>) -> CliResult<()> {
     let Some(request) = &options.request else {
         return Ok(());
@@ -97,8 +104,29 @@ fn check_targets(entries: &[CleanupEntry], options: &CleanupOptions<'_>) -> CliR
             "--move-to names one id for several repos: write NAME in it, as archive-NAME, for the name of each",
         ));
     }
-    let mut ids = entries.iter().map(|entry| entry.route.source_id());
-    ids.try_for_each(|id| request.of(id).map(drop))
+    let mut targets: Vec<(&CleanupEntry, RepoId)> = Vec::new();
+    for entry in entries {
+        let source = entry.route.source_id();
+        let Removal::Move { to } = request.of(source)? else {
+            continue;
+        };
+        if entry.is_copied_to(&to) {
+            return Err(CliError::usage(format!(
+                "--move-to: {to} is the copy of {source}: give another target, as archive-NAME"
+            )));
+        }
+        let is_taken = |(other, target): &&(&CleanupEntry, RepoId)| {
+            entry.may_meet(other) && target.as_str().eq_ignore_ascii_case(to.as_str())
+        };
+        if let Some((other, _)) = targets.iter().find(is_taken) {
+            let other = other.route.source_id();
+            return Err(CliError::usage(format!(
+                "--move-to: both {other} and {source} would be {to}: give one of them alone, or another target"
+            )));
+        }
+        targets.push((entry, to));
+    }
+    Ok(())
 }
 
 async fn examine_all(

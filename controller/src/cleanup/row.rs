@@ -1,10 +1,11 @@
 //! The row of each source in a cleanup: what was found, what is lost with it, and what became of it.
 
-use hf2ms_hub::RepoAt;
+use hf2ms_hub::{RepoAt, RepoId};
 use hf2ms_worker::protocol::Exit;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::sites::is_same_id;
 use super::verified::VerifiedRevision;
 use crate::args::route::Route;
 use crate::batch::list::BatchEntry;
@@ -42,6 +43,19 @@ impl CleanupEntry {
         let BatchEntry { name, route, .. } = entry;
         Self { name, route, owner }
     }
+
+    /// Whether its copy is on the same hub, with this id.
+    pub(super) fn is_copied_to(&self, id: &RepoId) -> bool {
+        let route = &self.route;
+        route.from() == route.to() && is_same_id(route.destination_id(), id)
+    }
+
+    /// Whether another source, of the same hub, may be of the same kind.
+    pub(super) fn may_meet(&self, other: &Self) -> bool {
+        let (one, other) = (&self.route, &other.route);
+        let is_other = !is_same_id(one.source_id(), other.source_id());
+        is_other && one.from() == other.from() && one.may_be_kind_of(other)
+    }
 }
 
 /// What became of a source.
@@ -52,8 +66,10 @@ pub enum CleanupState {
     WouldGo,
     /// It was removed.
     Removed,
-    /// A run of this machine has removed it before.
+    /// A run of this machine has deleted it before.
     Gone,
+    /// There is nothing to do: it is private already.
+    Settled,
     /// It was not found: its id is wrong, or it may not be seen.
     NotFound,
     /// It stays: the reason says why.
@@ -73,6 +89,7 @@ impl Status for CleanupState {
         Self::WouldGo,
         Self::Removed,
         Self::Gone,
+        Self::Settled,
         Self::NotFound,
         Self::Stays,
         Self::Changed,
@@ -86,6 +103,7 @@ impl Status for CleanupState {
             Self::WouldGo => "would go",
             Self::Removed => "removed",
             Self::Gone => "gone already",
+            Self::Settled => "nothing to do",
             Self::NotFound => "not found",
             Self::Stays => "stays",
             Self::Changed => "changed",
@@ -100,6 +118,7 @@ impl Status for CleanupState {
         match self {
             Self::WouldGo => "would_go",
             Self::Gone => "gone",
+            Self::Settled => "settled",
             Self::NotFound => "not_found",
             Self::NotConfirmed => "not_confirmed",
             Self::NotLookedAt => "not_looked_at",
@@ -237,9 +256,14 @@ impl CleanupRow {
         (self.state, self.exit) = (CleanupState::WouldGo, Exit::Done);
     }
 
-    /// A run of this machine has removed it before.
+    /// A run of this machine has deleted it before.
     pub(super) fn gone(&mut self) {
         (self.state, self.exit) = (CleanupState::Gone, Exit::Done);
+    }
+
+    /// It is as the removal would leave it.
+    pub(super) fn settled(&mut self, reason: String) {
+        self.ended(CleanupState::Settled, reason, Exit::Done);
     }
 
     /// It was not found.

@@ -1,6 +1,6 @@
 //! Which sites and repos a removal is about: those that were named, and none that a folder's file or a slip puts in their place.
 
-use hf2ms_hub::RepoAt;
+use hf2ms_hub::{RepoAt, RepoId};
 
 use crate::args::route::Route;
 use crate::batch::list::BatchEntry;
@@ -56,20 +56,38 @@ fn beside(entries: &[BatchEntry], typed: bool) -> Option<(&RepoAt, &RepoAt)> {
             let is_other = (at.hub, &at.id) != (one.from.hub, &one.from.id);
             typed && is_other && at.id.name() == one.from.id.name()
         };
-        let others = entries.iter().map(|other| &other.from);
-        let mut others = others.filter(|at| !at.is_same_repo(&one.from));
-        others.find(|at| one.to.is_same_repo(at) || is_alike(at))
+        let mut others = entries
+            .iter()
+            .filter(|other| !other.from.is_same_repo(&one.from));
+        let found = others.find(|other| is_copied_to(one, other) || is_alike(&other.from));
+        found.map(|other| &other.from)
     };
     entries
         .iter()
         .find_map(|one| Some((&one.from, copy_of(one)?)))
 }
 
+/// Whether the copy of one source may be the other one: which kind a source is may not be known yet.
+fn is_copied_to(one: &BatchEntry, other: &BatchEntry) -> bool {
+    may_be(other, &one.to) && one.route.may_be_kind_of(&other.route)
+}
+
+/// Whether the source has this id, whatever its kind.
+fn may_be(entry: &BatchEntry, at: &RepoAt) -> bool {
+    let from = &entry.from;
+    (from.hub, &from.endpoint) == (at.hub, &at.endpoint) && is_same_id(&from.id, &at.id)
+}
+
+/// Whether a hub takes both ids for one: it does not look at the case of letters.
+pub fn is_same_id(one: &RepoId, other: &RepoId) -> bool {
+    one.as_str().eq_ignore_ascii_case(other.as_str())
+}
+
 /// The same by the copies that runs of this machine made.
 fn by_run<'a>(entries: &'a [BatchEntry], runs: &Runs) -> Option<(&'a RepoAt, &'a RepoAt)> {
     let named = |at: &RepoAt| {
-        let mut sources = entries.iter().map(|one| &one.from);
-        sources.find(|source| source.is_same_repo(at))
+        let is_it = |one: &&BatchEntry| may_be(one, at) && one.route.kinds().contains(&at.kind);
+        entries.iter().find(is_it).map(|one| &one.from)
     };
     let is_copy = |run: &RunRecord| matches!(run.verb, RunVerb::Migrate | RunVerb::Mirror);
     let copies = runs.list().into_iter().filter(is_copy);

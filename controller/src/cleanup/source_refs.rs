@@ -214,6 +214,19 @@ pub fn source_repo(at: &RepoAt, settings: &Settings) -> CliResult<Arc<dyn Destin
     opened.map_err(|error| hub_error(&error, at, settings, AccessMode::Read))
 }
 
+/// The account of the token that reads the source, if there is one and the hub tells.
+///
+/// # Errors
+/// The hub's.
+pub async fn account_name(at: &RepoAt, settings: &Settings) -> CliResult<Option<String>> {
+    if settings.access(at.hub).token.is_none() {
+        return Ok(None);
+    }
+    let account = source_repo(at, settings)?.account_if_told().await;
+    let account = account.map_err(|error| hub_error(&error, at, settings, AccessMode::Read))?;
+    Ok(account.map(|account| account.name))
+}
+
 /// The first digits of the commit.
 fn short(at: &RepoAt) -> String {
     at.revision.as_str().chars().take(10).collect()

@@ -89,12 +89,12 @@ impl CleanupSummary {
         screen.print(format!("{}\n{repos}: {counts}", table.fitted()));
     }
 
-    /// Tells programs how it ended.
-    pub fn tell(&self, screen: &Screen) {
+    /// Tells programs how it ended, and with which exit code.
+    pub fn tell(&self, exit: Exit, screen: &Screen) {
         screen.json(&CleanupEvent {
             repos: self.rows.len(),
             counts: self.counts().by_name(),
-            exit: self.exit() as u8,
+            exit: exit as u8,
         });
     }
 }

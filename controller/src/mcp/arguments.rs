@@ -18,7 +18,7 @@ pub enum ToolCall {
     Read { words: Vec<String> },
     /// Runs it to its end; the answer holds so many of its first lines.
     First { words: Vec<String>, most: usize },
-    /// Asks it about a run, or has it end one.
+    /// Asks it about a run, or has it end one. The run comes behind the words.
     OfRun {
         words: Vec<String>,
         run: String,
@@ -278,14 +278,14 @@ impl Arguments for StartArgs {
 /// A run.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct RunArgs {
-    /// The id of the run, the end of it, or `last`.
+    /// The id of the run, the end of it, or `last`: the one that was begun here last, else the last of this machine.
     run: String,
 }
 
 impl Arguments for RunArgs {
     fn call(self) -> Result<ToolCall, String> {
         Ok(ToolCall::OfRun {
-            words: CommandLine::of("status").positional([self.run.clone()]),
+            words: CommandLine::of("status").positional([]),
             run: self.run,
             part: RunPart::Report,
         })
@@ -295,7 +295,7 @@ impl Arguments for RunArgs {
 /// A run, and how long it is followed.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct StatusArgs {
-    /// The id of the run, the end of it, or `last`.
+    /// The id of the run, the end of it, or `last`: the one that was begun here last, else the last of this machine.
     run: String,
     /// Seconds to wait for its end, 300 at most; 0 answers at once.
     #[serde(default)]
@@ -307,7 +307,7 @@ impl Arguments for StatusArgs {
         let seconds = self.wait_seconds.min(LONGEST_WAIT);
         let words = CommandLine::of("status")
             .flag("watch", seconds > 0)
-            .positional([self.run.clone()]);
+            .positional([]);
         let part = match seconds {
             0 => RunPart::Status,
             seconds => RunPart::StatusFor(Duration::from_secs(seconds)),
@@ -354,7 +354,7 @@ impl Arguments for VerifyArgs {
 /// A run to stop.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct StopArgs {
-    /// The id of the run, the end of it, or `last`.
+    /// The id of the run, the end of it, or `last`: the one that was begun here last, else the last of this machine.
     run: String,
     /// Has to be true: the run's workers end at once.
     confirm: bool,
@@ -366,7 +366,7 @@ impl Arguments for StopArgs {
             return Err("confirm is false: nothing was stopped".to_owned());
         }
         Ok(ToolCall::OfRun {
-            words: CommandLine::of("stop").positional([self.run.clone()]),
+            words: CommandLine::of("stop").positional([]),
             run: self.run,
             part: RunPart::Stop,
         })

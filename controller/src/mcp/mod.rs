@@ -29,6 +29,8 @@ use tools::{ENTRIES, Entry};
 const PLANNED_WITHIN: Duration = Duration::from_secs(20);
 /// A plan is told a moment before its run has a record: so long nobody says that there is no run.
 const RECORDED_WITHIN: Duration = Duration::from_secs(10);
+/// The word for the last run.
+const LAST: &str = "last";
 /// Until a record is looked for again.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
@@ -110,9 +112,14 @@ impl Tools {
         let work = async {
             match call {
                 ToolCall::Read { words } => {
-                    program
-                        .run(&words, None, Answer::default(), &listener)
-                        .await
+                    let answer = program.run(&words, None, Answer::default(), &listener);
+                    let answer = answer.await?;
+                    // A verification is a run, too.
+                    answer
+                        .run()
+                        .into_iter()
+                        .for_each(|run| program.announced(run));
+                    Ok(answer)
                 }
                 ToolCall::First { words, most } => {
                     program
@@ -146,7 +153,11 @@ impl Tools {
             RunPart::StatusFor(time) => Some(time),
             RunPart::Status | RunPart::Report | RunPart::Stop => None,
         };
-        let asked = || self.0.run(words, at_most, Answer::default(), listener);
+        // Another run may be the last of this machine until the one that was started here has a record.
+        let last = self.0.last().filter(|_| run == LAST);
+        let run = last.as_deref().unwrap_or(run);
+        let words = [words, &[run.to_owned()]].concat();
+        let asked = || self.0.run(&words, at_most, Answer::default(), listener);
         let (mut answer, started) = (asked().await?, self.0.started(run));
         if let Some(started) = started.filter(|_| answer.is_misuse()) {
             match part {

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::answer::{Answer, StepProgress};
 use crate::platform::own_group;
+use crate::settings::config::FOR_ASSISTANT;
 
 /// Bytes of standard error that an answer quotes, where the process printed no error as JSON.
 const QUOTED: u64 = 4_000;
@@ -27,6 +28,8 @@ pub struct Program {
     globals: Vec<OsString>,
     /// The processes that were started, by the runs that they have announced.
     started: Mutex<HashMap<String, Arc<Started>>>,
+    /// The run that was begun here last.
+    last: Mutex<Option<String>>,
 }
 
 /// A process that was started and left to itself. Before its plan is made no run can be found by its id.
@@ -75,6 +78,7 @@ impl Program {
             file,
             globals,
             started: Mutex::default(),
+            last: Mutex::default(),
         }
     }
 
@@ -82,6 +86,24 @@ impl Program {
     pub fn started(&self, run: &str) -> Option<Arc<Started>> {
         let started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
         started.get(run).cloned()
+    }
+
+    /// The run that was begun here last.
+    pub fn last(&self) -> Option<String> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.clone()
+    }
+
+    /// Keeps the run that a process has announced as the last one.
+    pub fn announced(&self, run: &str) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some(run.to_owned());
+    }
+
+    fn keep(&self, run: &str, started: Arc<Started>) {
+        self.announced(run);
+        let mut all = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(run.to_owned(), started);
     }
 
     /// Runs a verb to its end, or for so long, and returns `answer` with its lines. StepProgress is told to `listener`.
@@ -146,8 +168,7 @@ impl Program {
         unanswered.0 = None;
         let mut answer = started.answer();
         if let Some(run) = answer.run() {
-            let mut all = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-            all.insert(run.to_owned(), started);
+            self.keep(run, started);
         }
         if !is_known {
             answer.say("the plan is not made yet: ask the status of this run in a while");
@@ -160,6 +181,7 @@ impl Program {
         command
             .args(&self.globals)
             .args(words)
+            .env(FOR_ASSISTANT, "1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         command

@@ -151,6 +151,7 @@ impl Losses {
     pub fn of_access(&self) -> Self {
         Self {
             history: HistoryLoss::None,
+            file_modes: Some(0),
             discussions: Some(0),
             pull_requests: Some(0),
             likes: Some(0),

@@ -107,6 +107,9 @@ fn refusal(error: &Error, context: &ErrorContext<'_>) -> Option<String> {
             format!("{hub} refuses {token}")
         }
         (Kind::NotFound, _) => format!("{kind} {id} was not found on {hub}"),
+        (Kind::Gated | Kind::Denied, AccessMode::Remove) => {
+            format!("{token} may not remove {kind} {id} on {hub}")
+        }
         (Kind::Gated, AccessMode::Write) => {
             format!("{id} on {hub} is another's, private or gated")
         }
@@ -116,7 +119,6 @@ fn refusal(error: &Error, context: &ErrorContext<'_>) -> Option<String> {
         }
         (Kind::Denied, AccessMode::Write) => format!("{token} may not write to {id} on {hub}"),
         (Kind::Denied, AccessMode::Account) => format!("{hub} does not say whose {token} is"),
-        (Kind::Denied, AccessMode::Remove) => format!("{token} may not remove {id} from {hub}"),
         (Kind::Denied, _) if !has_token => {
             format!("{hub} does not give {kind} {id} to everyone")
         }
@@ -310,7 +312,7 @@ mod tests {
                 Kind::Denied,
                 "huggingface",
                 AccessMode::Remove,
-                "may not remove org/name from Hugging Face: give it write permission (repo.write for org) at https://h",
+                "may not remove model org/name on Hugging Face: use the token of an account that may, or give this one write permission",
             ),
         ] {
             let (_, line) = said(kind, hub, true, mode);

@@ -56,6 +56,7 @@ pub fn remedy_at(kind: Kind, context: &ErrorContext<'_>) -> String {
             format!("check the id, and that the account of {token} may see it")
         }
         (Kind::NotFound, _) => format!("check the id, or set {token} if it is private"),
+        (Kind::Gated, AccessMode::Remove) => remedy_of_denial(context),
         (Kind::Gated, AccessMode::Write) => "use --dest with an owner of yours".to_owned(),
         (Kind::Gated, _) if !has_token => format!(
             "set {token} of an account that may read it, or ask for access at {}",
@@ -100,7 +101,10 @@ fn remedy_of_denial(context: &ErrorContext<'_>) -> String {
             "give it {} at {token_page}, or use --dest with an owner of yours",
             write_permission(at)
         ),
-        AccessMode::Remove => format!("give it {} at {token_page}", write_permission(at)),
+        AccessMode::Remove => format!(
+            "use the token of an account that may, or give this one {} at {token_page}",
+            write_permission(at)
+        ),
         AccessMode::Account => {
             format!("use another token, or give this one the permission at {token_page}")
         }

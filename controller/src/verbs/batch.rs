@@ -16,6 +16,7 @@ use crate::batch::row::BatchRow;
 use crate::batch::summary::BatchSummary;
 use crate::cleanup::follow_up::FollowUpArgs;
 use crate::cleanup::row::CleanupEntry;
+use crate::copy::decide::EXISTS;
 use crate::copy::options::{CopyArgs, CopyOptions, IfExists};
 use crate::engine::remote::DetachMode;
 use crate::runs::Runs;
@@ -109,8 +110,11 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
     let options = args.options(&settings, &runs, stop, watch)?;
     let copied = Batch::new(&options, screen).run(&entries).await;
     let is_copied: Vec<bool> = copied.iter().map(BatchRow::is_verified).collect();
-    let skipped = copied.iter().filter(|row| row.is_skipped());
-    let skipped: Vec<String> = skipped.map(|row| row.source.clone()).collect();
+    let skipped: Vec<BatchRow> = copied
+        .iter()
+        .filter(|row| row.is_skipped())
+        .cloned()
+        .collect();
     rows.extend(copied);
     let summary = BatchSummary {
         rows,
@@ -143,10 +147,14 @@ pub async fn run(args: Args, screen: &Screen, stop: &Stop) -> CliResult<Exit> {
 }
 
 /// Says of each repo that was skipped that its source stays.
-fn not_compared(skipped: &[String], screen: &Screen) -> Exit {
-    for source in skipped {
+fn not_compared(skipped: &[BatchRow], screen: &Screen) -> Exit {
+    for BatchRow { source, reason, .. } in skipped {
+        let remedy = match reason.as_deref() == Some(EXISTS) {
+            true => "; --force compares what exists",
+            false => "",
+        };
         screen.warn(format!(
-            "{source} was skipped: its source stays, since its copy was not compared; --force compares what exists"
+            "{source} was skipped: its source stays, since its copy was not compared{remedy}"
         ));
     }
     match skipped.is_empty() {

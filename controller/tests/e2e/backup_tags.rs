@@ -93,6 +93,8 @@ fn a_name_that_exists_is_refused_before_anything_is_written() {
     let args = ["migrate", "alice/model", "--backup-tag=v0"];
     let refused = world.run(&args);
     refused.refused_with(3, "the tag v0 exists at the destination already");
+    let of_branch = world.run(&["migrate", "alice/model", "--backup-tag=master"]);
+    of_branch.refused_with(3, "the branch master exists at the destination already");
     assert_eq!(refs(&world, "alice/model"), (tags, head));
     let all = [&args[..], &["--all-revisions"]].concat();
     world

@@ -161,15 +161,19 @@ pub async fn check_backup(plan: &Plan, destination: Arc<dyn Destination>) -> Res
     let Some(name) = tag.name.as_ref().filter(|name| !is_own(name)) else {
         return Ok(());
     };
-    match references.refs().await?.named().find(RefKind::Tag, name) {
-        None => Ok(()),
-        Some(at) => Err(Error::new(
-            Kind::Refused,
-            format!(
-                "the tag {name} exists at the destination already, at {at}: nothing was written; give --backup-tag another name"
-            ),
-        )),
+    let refs = references.refs().await?.named();
+    for kind in [RefKind::Tag, RefKind::Branch] {
+        if let Some(at) = refs.find(kind, name) {
+            let kind = kind.name();
+            return Err(Error::new(
+                Kind::Refused,
+                format!(
+                    "the {kind} {name} exists at the destination already, at {at}: nothing was written; give --backup-tag another name"
+                ),
+            ));
+        }
     }
+    Ok(())
 }
 
 #[cfg(test)]

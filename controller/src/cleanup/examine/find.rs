@@ -7,10 +7,12 @@ use hf2ms_worker::protocol::Transport;
 use super::Examiner;
 use crate::args::route::Route;
 use crate::cleanup::doubt::{Checked, Doubt};
-use crate::cleanup::source_refs::{missing, source_repo};
-use crate::copy::inspect::{DestinationRepo, SourceRepo};
+use crate::cleanup::sites::is_same_id;
+use crate::cleanup::source_refs::{account_name, missing, source_repo};
+use crate::copy::inspect::{DestinationRepo, SourceRepo, source_error};
 use crate::copy::plan::{FoundSides, Purpose, find};
 use crate::copy::verify::check_exists;
+use crate::runs::removal::{RECORD, Removal, RemovalRecord};
 use crate::runs::{RunRecord, RunVerb, Runs, State};
 use crate::settings::Settings;
 use crate::settings::hub_errors::{AccessMode, hub_error};
@@ -24,6 +26,7 @@ impl Examiner<'_> {
         let candidates = candidates.map(|kind| route.source_at(settings, *kind, route.asked()));
         let found = PinnedSource::find(candidates, Transport::Auto, settings).await;
         match found {
+            Ok(_) => (),
             Err(SourceError::Hub(at, error)) if error.kind() == Kind::NotFound => {
                 for kind in route.kinds() {
                     let at = route.source_at(settings, *kind, &at.revision);
@@ -32,26 +35,28 @@ impl Examiner<'_> {
                         doubt => return Err(doubt),
                     }
                 }
-                return Err(match was_removed(&at, self.options.runs) {
-                    true => Doubt::Gone,
-                    false => Doubt::Absent,
-                });
+                return Err(
+                    match was_deleted(route, self.options.runs, settings).await? {
+                        true => Doubt::Gone,
+                        false => Doubt::Absent,
+                    },
+                );
             }
-            Ok(found) => {
-                check_not_renamed(&found)?;
-                self.check_one_kind(&found.at).await?;
-            }
-            // The next look says it for a person.
-            Err(_) => (),
+            // A hub that does not say what is there may have another repo of this id than the next look finds.
+            Err(error) => return Err(source_error(route, settings, error).await.into()),
         }
-        match find(route, Purpose::Read, settings).await? {
-            FoundSides::Skip(_) => Err(is_space()),
-            FoundSides::Both(both) if both.0.repo.at.kind == RepoKind::Space => Err(is_space()),
-            FoundSides::Both(both) => {
-                check_exists(&both.1)?;
-                Ok(*both)
-            }
+        let both = match find(route, Purpose::Read, settings).await? {
+            FoundSides::Skip(_) => return Err(is_space()),
+            FoundSides::Both(both) => *both,
+        };
+        let source = &both.0.repo;
+        if source.at.kind == RepoKind::Space {
+            return Err(is_space());
         }
+        check_not_renamed(source)?;
+        self.check_one_kind(&source.at).await?;
+        check_exists(&both.1)?;
+        Ok(both)
     }
 
     /// Refuses an id that is a repo of several kinds, where none was named: another one than was found may be meant.
@@ -83,16 +88,16 @@ impl Examiner<'_> {
     }
 }
 
-/// Whether the source is not there, and a run of this machine has removed it. Its hub is asked only where there is such a run.
+/// Whether the source is not there, and a run of this machine has deleted it. Its hub is asked only where there is such a run.
 ///
 /// # Errors
 /// The hub's.
 pub async fn is_gone(route: &Route, runs: &Runs, settings: &Settings) -> CliResult<bool> {
+    if !was_deleted(route, runs, settings).await? {
+        return Ok(false);
+    }
     for kind in route.kinds() {
         let at = route.source_at(settings, *kind, route.asked());
-        if !was_removed(&at, runs) {
-            return Ok(false);
-        }
         let found = source_repo(&at, settings)?.find().await;
         let found = found.map_err(|error| hub_error(&error, &at, settings, AccessMode::Read))?;
         if found.is_some() {
@@ -102,21 +107,36 @@ pub async fn is_gone(route: &Route, runs: &Runs, settings: &Settings) -> CliResu
     Ok(true)
 }
 
-/// Whether a run of this machine has removed a repo with this id, of any kind.
-fn was_removed(at: &RepoAt, runs: &Runs) -> bool {
-    let is_of = |run: &RunRecord| {
-        let source = &run.source;
-        (source.hub, &source.endpoint, &source.id) == (at.hub, &at.endpoint, &at.id)
-    };
-    runs.list()
-        .iter()
-        .any(|run| run.verb == RunVerb::Cleanup && run.state == State::Done && is_of(run))
+/// Whether a run of this machine has deleted the source, as far as is known by the account that asks now. Another account may not see a
+/// repo that is there.
+async fn was_deleted(route: &Route, runs: &Runs, settings: &Settings) -> CliResult<bool> {
+    for kind in route.kinds() {
+        let at = route.source_at(settings, *kind, route.asked());
+        let Some(deletion) = deletion(&at, runs) else {
+            continue;
+        };
+        let now = account_name(&at, settings).await?;
+        if now.is_none() || deletion.account.is_none() || now == deletion.account {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What the last copy or cleanup of this source has deleted. One after a deletion has seen another repo with the same id. The verification
+/// of a deletion is a run, too.
+fn deletion(at: &RepoAt, runs: &Runs) -> Option<RemovalRecord> {
+    let all = runs.list();
+    let is_of = |run: &&RunRecord| run.verb != RunVerb::Verify && run.source.is_same_repo(at);
+    let last = all.iter().find(is_of)?;
+    let is_done = last.verb == RunVerb::Cleanup && last.state == State::Done;
+    let record: Option<RemovalRecord> = is_done.then(|| runs.read(&last.id, RECORD)).flatten();
+    record.filter(|record| record.removal == Removal::Delete)
 }
 
 /// Refuses a pair that may be one repo: of one hub, with the same id. An address of a mirror site shows the repos of its hub.
 pub(super) fn check_apart(source: &RepoAt, copy: &RepoAt) -> Checked<()> {
-    let is_same_id = source.id.as_str().eq_ignore_ascii_case(copy.id.as_str());
-    match source.hub == copy.hub && is_same_id {
+    match source.hub == copy.hub && is_same_id(&source.id, &copy.id) {
         true => Err(Doubt::because(format!(
             "its copy has the same id on {}, and may be the same repo seen at another address",
             copy.hub

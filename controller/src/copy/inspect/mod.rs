@@ -6,7 +6,7 @@ mod destination;
 mod source;
 
 pub use destination::{DestinationRepo, Writer};
-pub use source::SourceRepo;
+pub use source::{SourceRepo, source_error};
 
 use hf2ms_hub::{RepoAt, RepoInfo};
 

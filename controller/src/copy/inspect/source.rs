@@ -36,7 +36,7 @@ impl SourceRepo {
         let found = PinnedSource::find(candidates, route.transport(), settings).await;
         let mut repo = match found {
             Ok(repo) => repo,
-            Err(error) => return Err(explained(route, settings, error).await),
+            Err(error) => return Err(source_error(route, settings, error).await),
         };
         warn_of_dataset(&mut repo, route, settings).await;
         repo.warnings.extend(renamed(&repo.at, &repo.info));
@@ -182,7 +182,7 @@ async fn warn_of_dataset(repo: &mut PinnedSource, route: &Route, settings: &Sett
 }
 
 /// Why there is no source, for a person.
-async fn explained(route: &Route, settings: &Settings, error: SourceError) -> CliError {
+pub async fn source_error(route: &Route, settings: &Settings, error: SourceError) -> CliError {
     match error {
         SourceError::Hub(at, error) if error.kind() == Kind::NotFound => {
             not_found(route, settings, &error, &at).await

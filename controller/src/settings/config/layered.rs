@@ -11,7 +11,7 @@ use crate::ui::json::StartEvent;
 use crate::ui::screen::Screen;
 
 /// Options that agree to what is not done unasked: to delete, to write over, to show, to send in the clear.
-const CONSENTS: [&str; 9] = [
+pub(super) const CONSENTS: [&str; 9] = [
     "allow-empty-source",
     "allow-http",
     "allow-unrelated",

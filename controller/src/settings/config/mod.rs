@@ -19,6 +19,7 @@ use clap::{ArgMatches, Command};
 use self::candidates::{Candidate, candidates};
 pub use self::faults::line_of;
 use self::file::ConfigFile;
+use self::layered::CONSENTS;
 pub use self::layered::{LayeredArgs, OptionEvent, without_password};
 use super::{GetVariable, config_dir};
 use crate::ui::errors::{CliError, CliResult};
@@ -45,9 +46,17 @@ const TYPED_VERB: &str = "cleanup";
 /// Options of other verbs that only the command line may set: they remove repos, or agree to that.
 const TYPED_OPTIONS: [&str; 4] = ["history-may-go", "readers-may-go", "then", "yes-delete"];
 
+/// Set by `hf2ms mcp` for what it runs: an assistant says by its arguments what a copy may do unasked, and no file adds to that.
+pub const FOR_ASSISTANT: &str = "HF2MS_FOR_ASSISTANT";
+/// The option that may show files of a gated source to those who are let in.
+const GATED: &str = "gated";
+
 /// Whether only the command line may set this option.
-fn is_typed_only(set: &DefaultOption, verb: &str) -> bool {
-    verb == TYPED_VERB || TYPED_OPTIONS.contains(&set.option.as_str())
+fn is_typed_only(set: &DefaultOption, verb: &str, is_for_assistant: bool) -> bool {
+    let option = set.option.as_str();
+    verb == TYPED_VERB
+        || TYPED_OPTIONS.contains(&option)
+        || (is_for_assistant && (option == GATED || CONSENTS.contains(&option)))
 }
 
 /// The defaults of all verbs, as they were when the process began; `doctor` alone needs them.
@@ -134,12 +143,13 @@ pub fn layered(
         ));
     }
     let all = |verb: &str| candidates(&program, verb, &file, profile.as_deref(), get, variables);
+    let is_for_assistant = get(FOR_ASSISTANT).is_some();
     if verb == "doctor" {
-        note_defaults(&program, &all)?;
+        note_defaults(&program, &all, is_for_assistant)?;
     }
     let (typed_only, counting): (Vec<_>, Vec<_>) = all(verb)?
         .into_iter()
-        .partition(|candidate| is_typed_only(&candidate.set, verb));
+        .partition(|candidate| is_typed_only(&candidate.set, verb, is_for_assistant));
     let layered = words.with(counting, &program, (verb, of_verb))?;
     Ok(layered.without_effect(typed_only))
 }
@@ -158,11 +168,14 @@ fn profile(matches: &ArgMatches, of_verb: &ArgMatches, get: GetVariable<'_>) -> 
 fn note_defaults(
     program: &Command,
     all: &dyn Fn(&str) -> CliResult<Vec<Candidate>>,
+    is_for_assistant: bool,
 ) -> CliResult<()> {
     let mut found: Vec<DefaultOption> = Vec::new();
     for verb in program.get_subcommands().map(Command::get_name) {
         let more = all(verb)?.into_iter().map(|candidate| candidate.set);
-        let counts = |set: &DefaultOption| !found.contains(set) && !is_typed_only(set, verb);
+        let counts = |set: &DefaultOption| {
+            !found.contains(set) && !is_typed_only(set, verb, is_for_assistant)
+        };
         let more: Vec<_> = more.filter(counts).collect();
         found.extend(more);
     }

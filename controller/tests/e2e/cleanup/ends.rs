@@ -124,6 +124,16 @@ fn a_source_is_moved_or_made_private_instead_and_no_history_is_asked_for() {
         world.stored("hf", "model", "alice/model").unwrap()["private"],
         true
     );
+    assert_eq!(row(&private)["losses"]["file_modes"], json!(0), "it stays");
+    let again = ["cleanup", "alice/model", "--make-private"];
+    let again = run(&world, &[&again[..], &agreed].concat());
+    let state = row_state(&again);
+    assert_eq!(
+        (again.code, state.as_str()),
+        (0, "settled"),
+        "{}",
+        again.stdout
+    );
     let moved = ["cleanup", "alice/model", "--move-to", "archive-NAME"];
     let moved = run(&world, &[&moved[..], &agreed].concat());
     assert_eq!(moved.code, 0, "{}{}", moved.stdout, moved.stderr);
@@ -314,6 +324,9 @@ fn a_copy_is_followed_by_a_cleanup_with_the_same_consents() {
     let agreed = ["--history-may-go", "--yes-delete", "1"];
     let ran = run(&world, &[&then[..2], &agreed].concat());
     ran.refused_with(2, "none is asked for: give --then cleanup");
+    let none = ["--history-may-go", "--yes-delete", "0"];
+    let ran = run(&world, &[&then[..], &none].concat());
+    ran.refused_with(2, "--yes-delete 0 agrees to 0, and 1 repo would go");
     let part = [&then[..], &agreed, &["--exclude", "*.bin"]].concat();
     assert_eq!(run(&world, &part).code, 2);
     assert!(is_there(&world, "alice/model"));
@@ -376,4 +389,17 @@ fn the_source_of_a_copy_that_a_batch_has_skipped_stays_and_that_is_said() {
     let forced = [&agreed[..], &["--force"]].concat();
     assert_eq!(run(&world, &forced).code, 0);
     assert!(!is_there(&world, "alice/model"));
+}
+
+#[test]
+fn a_space_that_a_batch_has_skipped_is_not_said_to_go_with_force() {
+    let world = World::new();
+    let files = json!([{"path": "app.py", "text": "x = 1"}]);
+    let space =
+        json!({"hub": "hf", "kind": "space", "id": "alice/app", "sdk": "gradio", "files": files});
+    world.seed(&space.to_string());
+    let ran = run(&world, &["batch", "spaces/alice/app", "--then", "cleanup"]);
+    assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("its source stays"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("--force"), "{}", ran.stderr);
 }

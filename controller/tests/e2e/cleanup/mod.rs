@@ -3,6 +3,7 @@
 mod beneath;
 mod doubts;
 mod ends;
+mod gone;
 mod history;
 mod kept;
 mod readers;

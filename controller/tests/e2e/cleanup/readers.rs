@@ -104,7 +104,6 @@ fn a_source_that_is_moved_to_another_owner_or_hidden_says_what_is_lost() {
         assert_eq!(access(&world, action), lost);
     }
     flags(&world, "hf", json!({"private": true}));
-    assert_eq!(access(&world, &["--make-private"]), json!(null));
     let ran = run(
         &world,
         &["cleanup", "alice/model", "--move-to", "acme/NAME"],

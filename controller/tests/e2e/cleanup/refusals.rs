@@ -149,6 +149,23 @@ fn where_nobody_can_be_asked_the_exact_number_has_to_be_given() {
 }
 
 #[test]
+fn the_last_event_has_the_exit_code_of_the_command() {
+    let world = copied();
+    let args = [
+        "cleanup",
+        "alice/model",
+        "--delete",
+        "--history-may-go",
+        "--json",
+    ];
+    for agreed in [&[][..], &["--yes-delete", "2"]] {
+        let ran = run(&world, &[&args[..], agreed].concat());
+        let told = &ran.event("cleanup")["exit"];
+        assert_eq!((ran.code, told), (2, &json!(2)), "{}", ran.stdout);
+    }
+}
+
+#[test]
 fn what_modelscope_has_is_compared_and_a_person_is_told_where_to_delete_it() {
     let world = World::new();
     world.seed(&SMALL_MODEL.replacen("hf", "ms", 1));
@@ -196,7 +213,9 @@ fn a_token_that_may_not_delete_is_found_before_anyone_agrees_and_a_late_no_is_th
         json!({"do": "status", "status": 403, "body": {"error": "Authorization error."}}),
     );
     let ran = run(&world, &DELETE);
-    stays(&world, &ran, 3, "failed", "HF_TOKEN may not");
+    stays(&world, &ran, 3, "failed", "HF_TOKEN may not remove model");
+    let reason = row(&ran)["reason"].to_string();
+    assert!(!reason.contains("--dest"), "no option of cleanup: {reason}");
 }
 
 #[test]

@@ -40,6 +40,14 @@ fn a_copy_is_no_source_beside_what_it_is_a_copy_of() {
         &["cleanup", "--file", list.to_str().unwrap()],
         "the copy of hf:acme/model",
     );
+    // Which kind the first one is is not known yet.
+    let chain = "hf:acme/data hf:alice/Model\nhf:datasets/alice/model ms:alice/model\n";
+    std::fs::write(&list, chain).unwrap();
+    is_refused(
+        &world,
+        &["cleanup", "--file", list.to_str().unwrap()],
+        "the copy of hf:acme/data",
+    );
     assert!(is_there(&world, "alice/model") && is_there(&world, "alice/other"));
 }
 
@@ -100,4 +108,34 @@ fn a_site_that_a_file_of_the_folder_names_is_no_reason_to_remove_anything() {
     // The same file counts where the command line names it.
     let ran = cleanup(&["--env-file", ".env"]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn a_target_that_is_the_copy_or_that_of_another_source_is_refused_before_any_request() {
+    let world = World::new();
+    let list = world.path("list");
+    let pairs =
+        "hf:alice/a ms:alice/one\nhf:acme/a ms:alice/two\nhf:datasets/bob/a ms:alice/data\n";
+    std::fs::write(&list, pairs).unwrap();
+    let same = [
+        "--file",
+        list.to_str().unwrap(),
+        "--move-to",
+        "acme/Old-NAME",
+    ];
+    let copy = [
+        "hf:alice/a",
+        "--against",
+        "hf:acme",
+        "--move-to",
+        "acme/NAME",
+    ];
+    for (words, line) in [
+        (&same[..], "both alice/a and acme/a would be acme/Old-a"),
+        (&copy, "acme/a is the copy of alice/a"),
+    ] {
+        let args = [&["cleanup"], words, &["--yes-delete", "2"]].concat();
+        run(&world, &args).refused_with(2, line);
+    }
+    assert_eq!(world.all_requests(), 0);
 }

@@ -212,6 +212,10 @@ const GROUPS: &[Group] = &[
                 "HF2MS_COMPLETE",
                 "The shell that asks what may follow; the scripts of `hf2ms completions` set it.",
             ),
+            (
+                "HF2MS_FOR_ASSISTANT",
+                "Set by `hf2ms mcp` for what it runs: options that delete, overwrite, show more or agree come from the command line alone.",
+            ),
         ],
     ),
     (
