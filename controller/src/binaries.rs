@@ -1,10 +1,10 @@
 //! Where the other programs are: named by a variable, beside this one, or in PATH.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::platform::{System, places};
+use crate::platform::{System, may_be_started, places};
 use crate::settings::environment;
 use crate::ui::errors::{CliError, CliResult};
 
@@ -12,6 +12,8 @@ use crate::ui::errors::{CliError, CliResult};
 pub const WORKER: (&str, &str) = ("hf2ms-worker", "HF2MS_WORKER");
 /// The variable that names the worker for containers.
 const STATIC_WORKER: &str = "HF2MS_STATIC_WORKER";
+/// Bytes of a program that hold all of its header.
+const HEADER: u64 = 4_096;
 /// The sandbox's program.
 pub const SANDBOX: (&str, &str) = ("hf2ms-sandbox", "HF2MS_SANDBOX");
 
@@ -21,6 +23,29 @@ pub const SANDBOX: (&str, &str) = ("hf2ms-sandbox", "HF2MS_SANDBOX");
 /// It is nowhere; the line says where it was looked for.
 pub fn find((name, variable): (&str, &str)) -> CliResult<PathBuf> {
     find_file((places::program(name).as_str(), variable))
+}
+
+/// The path of the worker, which can be started here as far as its file tells: a run that finds out later has created a repo by then.
+///
+/// # Errors
+/// As [`find`]; it is no program of this machine.
+pub fn find_worker() -> CliResult<PathBuf> {
+    let path = find(WORKER)?;
+    let architecture = architecture_of(&path).map(Architecture::name);
+    let is_of_this = architecture.is_none_or(|name| name == std::env::consts::ARCH);
+    if may_be_started(&path) && is_of_this {
+        return Ok(path);
+    }
+    let error = io::ErrorKind::PermissionDenied.into();
+    Err(CliError::usage(not_started(&path, &error)))
+}
+
+/// The processor that a program's header names.
+fn architecture_of(program: &Path) -> Option<Architecture> {
+    let mut header = Vec::new();
+    let file = fs::File::open(program).ok()?;
+    file.take(HEADER).read_to_end(&mut header).ok()?;
+    Program::parse(&header)?.architecture
 }
 
 fn find_file((name, variable): (&str, &str)) -> CliResult<PathBuf> {
@@ -188,9 +213,7 @@ fn check(path: &Path, worker: &[u8], architecture: Architecture) -> CliResult<()
 /// The line about a worker that this machine can't start, which names its processor if that is the reason.
 pub fn not_started(worker: &Path, error: &io::Error) -> String {
     let this = std::env::consts::ARCH;
-    let program = fs::read(worker).ok();
-    let architecture = program.and_then(|file| Program::parse(&file)?.architecture);
-    let why = match architecture.map(Architecture::name) {
+    let why = match architecture_of(worker).map(Architecture::name) {
         Some(other) if other != this => {
             format!("is a program for {other}, and this machine runs {this}")
         }

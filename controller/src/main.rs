@@ -18,6 +18,7 @@ use hf2ms::ui::colours;
 use hf2ms::ui::errors::CliResult;
 use hf2ms::ui::json::StartEvent;
 use hf2ms::ui::screen::Screen;
+use hf2ms::ui::stdout;
 use hf2ms::verbs;
 use hf2ms_worker::protocol::Exit;
 
@@ -25,31 +26,36 @@ fn main() -> std::io::Result<ExitCode> {
     if let Some(answered) = verbs::completions::answer(Cli::command) {
         return answered.map(|()| Exit::Done.into());
     }
-    command_line()
+    let exit = command_line()?;
+    // A result that is cut is no success.
+    let cut = stdout::failure();
+    cut.iter().for_each(|cut| eprintln!("error: {cut}"));
+    let cut = cut.map_or(Exit::Done, |cut| cut.exit());
+    Ok(exit.worse(cut).into())
 }
 
 #[tokio::main]
-async fn command_line() -> std::io::Result<ExitCode> {
+async fn command_line() -> std::io::Result<Exit> {
     let words = match layered() {
         Ok(words) if words.is_shown() => {
             words.print(&Screen::new(words.is_json()));
-            return Ok(Exit::Done.into());
+            return Ok(Exit::Done);
         }
         Ok(words) => words,
         Err(failure) => {
             let json = std::env::args_os().any(|word| word == "--json");
             Screen::new(json).fail(&failure);
-            return Ok(failure.exit().into());
+            return Ok(failure.exit());
         }
     };
     let cli = match Cli::try_parse_from(words.words()) {
         Ok(cli) => cli,
-        Err(error) => return Ok(unparsed::answer(&error, words.verb(), words.is_json()).into()),
+        Err(error) => return Ok(unparsed::answer(&error, words.verb(), words.is_json())),
     };
     perform(cli, &words).await
 }
 
-async fn perform(cli: Cli, words: &LayeredArgs) -> std::io::Result<ExitCode> {
+async fn perform(cli: Cli, words: &LayeredArgs) -> std::io::Result<Exit> {
     let globals = cli.globals();
     let Cli {
         command,
@@ -65,7 +71,7 @@ async fn perform(cli: Cli, words: &LayeredArgs) -> std::io::Result<ExitCode> {
         Ok(screen) => screen,
         Err(failure) => {
             Screen::new(command.wants_json()).fail(&failure);
-            return Ok(failure.exit().into());
+            return Ok(failure.exit());
         }
     };
     let id = command.starts_run().then(|| first_id().to_owned());
@@ -97,7 +103,7 @@ async fn perform(cli: Cli, words: &LayeredArgs) -> std::io::Result<ExitCode> {
     };
     screen.bars().clear();
     hf2ms_hub::git::leave_nothing();
-    Ok(exit.into())
+    Ok(exit)
 }
 
 /// The words of the command line, and those that the user's defaults add.

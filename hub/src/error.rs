@@ -81,6 +81,7 @@ pub struct Error {
     stall: bool,
     unanswered: bool,
     unconnected: bool,
+    of_whole_request: bool,
 }
 
 /// A result with a hub's error.
@@ -101,6 +102,7 @@ impl Error {
             stall: false,
             unanswered: false,
             unconnected: false,
+            of_whole_request: false,
         }
     }
 
@@ -185,6 +187,19 @@ impl Error {
         self.unanswered
     }
 
+    /// Whether the server may have done what it was asked although this error came: whatever fails in passing after a connection.
+    pub(crate) fn may_be_done(&self) -> bool {
+        self.unanswered || self.kind == Kind::Transient && !self.unconnected
+    }
+
+    /// The same error of a creation: where the repo is there already, marked as one that an earlier request may have created.
+    pub(crate) fn of_creation(self, may_be_done: bool) -> Self {
+        match self.kind {
+            Kind::Conflict => self.unanswered_if(may_be_done),
+            _ => self,
+        }
+    }
+
     /// The same error, marked as one of a server that took no connection, if it is one.
     pub(crate) fn unconnected_if(mut self, is_unconnected: bool) -> Self {
         self.unconnected = is_unconnected;
@@ -194,6 +209,17 @@ impl Error {
     /// Whether the server took no connection: nothing was sent.
     pub fn is_unconnected(&self) -> bool {
         self.unconnected
+    }
+
+    /// The same error, of a request about several files that failed as a whole.
+    pub fn of_whole_request(mut self) -> Self {
+        self.of_whole_request = true;
+        self
+    }
+
+    /// Whether a request about several files failed as a whole: the error says nothing of any one of them.
+    pub fn is_of_whole_request(&self) -> bool {
+        self.of_whole_request
     }
 
     /// The error's meaning.

@@ -27,6 +27,7 @@ WITHOUT_ADVICE = (
     ("controller/src/batch/row.rs", "refused", "the reason says why the source's entry can't be copied"),
     ("controller/src/cli/unparsed.rs", "answer", "clap says which options and values there are"),
     ("controller/src/copy/backup.rs", "settle", "the worker's check says which option to give"),
+    ("controller/src/binaries.rs", "find_worker", "the line says which program to install or to name"),
     ("controller/src/copy/decide.rs", "read_plan", "each caller says what to do"),
     ("controller/src/copy/deletions.rs", "confirm", "the user has said no, or the reason says which option to give"),
     ("controller/src/copy/inspect/app.rs", "look_at_app", "the SDK says which are known"),

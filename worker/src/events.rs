@@ -219,6 +219,7 @@ impl Events {
             path: path.to_string(),
             error: self.redactor.clean(&error.to_string()),
             kind: error.kind(),
+            whole_request: error.is_of_whole_request(),
         };
         if self.held().is_none() {
             self.say_failed(&failed);

@@ -100,11 +100,7 @@ fn receipt(files: &[AnyFile], error: &str) -> Receipt {
         size: listed.file.size,
         how: How::Streamed,
     });
-    let failed = FailedFile {
-        path: "a".into(),
-        error: error.to_owned(),
-        kind: hf2ms_hub::Kind::Transient,
-    };
+    let failed = FailedFile::new("a", error, hf2ms_hub::Kind::Transient);
     Receipt {
         run: "r".into(),
         files: stored.collect(),

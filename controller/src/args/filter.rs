@@ -73,6 +73,13 @@ pub struct FilterKey {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeftOut(HashSet<RepoPath>);
 
+impl LeftOut {
+    /// Whether nothing is left out.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl FilterKey {
     /// The same as a request has it: a span before now is the same span later.
     pub fn as_asked(&self) -> Self {
@@ -128,6 +135,11 @@ impl Filter {
     /// Whether the times of the source's files have to be known.
     pub fn needs_times(&self) -> bool {
         self.key.changed_since.is_some()
+    }
+
+    /// The words of `--changed-since`.
+    pub fn changed_since(&self) -> Option<&str> {
+        self.key.changed_since.as_ref().map(ChangedSince::words)
     }
 
     /// Whether the run is about this path.

@@ -45,9 +45,13 @@ impl ChangedSince {
         };
         let expected =
             "expected a date, a time or a span, as 2026-11-01, 2026-11-01T08:00:00Z or 7d";
+        let at = at.ok_or(expected)?;
+        if at > now.as_second() {
+            return Err("this moment is still to come, and no file has changed since".to_owned());
+        }
         Ok(Self {
             asked: text.to_owned(),
-            at: Some(at.ok_or(expected)?),
+            at: Some(at),
         })
     }
 
@@ -91,7 +95,7 @@ mod tests {
             Ok(Some(1_709_208_000 - 7_200))
         );
         assert_eq!(since("2024-02-29T12:00:00Z"), Ok(Some(1_709_208_000)));
-        for text in ["", "yesterday", "2024-13-01", "7", "12:00"] {
+        for text in ["", "yesterday", "2024-13-01", "7", "12:00", "2030-01-01"] {
             assert!(since(text).is_err(), "{text}");
         }
     }

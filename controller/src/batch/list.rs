@@ -128,8 +128,23 @@ pub type Line = CliResult<SourceLine>;
 /// Reads a list with one repo on a line: its source and, optionally, its destination. A `#` begins a comment. `-` is stdin.
 ///
 /// # Errors
-/// It can't be read.
+/// It can't be read, or it names no repo: whoever wrote it has failed.
 pub fn read_file(path: &Path) -> CliResult<Vec<Line>> {
+    let lines = read_pairs(path)?;
+    match lines.is_empty() {
+        true => Err(CliError::usage(format!(
+            "the list {} names no repo: add one a line",
+            path.display()
+        ))),
+        false => Ok(lines),
+    }
+}
+
+/// The same of a list that may be empty.
+///
+/// # Errors
+/// It can't be read.
+pub fn read_pairs(path: &Path) -> CliResult<Vec<Line>> {
     let name = path.display().to_string();
     let bad = |error: std::io::Error| {
         CliError::usage(format!(

@@ -15,7 +15,7 @@ use super::options::{CleanupOptions, LossPolicy};
 use super::verified::VerifiedRevision;
 use crate::args::workers::WorkerArgs;
 use crate::batch::list;
-use crate::binaries::{WORKER, find};
+use crate::binaries::find_worker;
 use crate::engine::local::Local;
 use crate::engine::remote::DetachMode;
 use crate::mirror::endpoints::{parse_source, parse_target, settings_of};
@@ -120,7 +120,7 @@ async fn read_copy(
         began: Instant::now(),
     };
     let engine = Local {
-        binary: find(WORKER)?,
+        binary: find_worker()?,
         workers: 1,
         logs: None,
         settings: settings.clone(),

@@ -45,6 +45,16 @@ pub struct RunResult {
     pub known: DigestCache,
 }
 
+/// Writes a report into its run's folder, and ends the run.
+fn keep(report: &Report, run: &mut RunDir) -> CliResult<()> {
+    run.write("report.json", report)?;
+    report
+        .verification
+        .iter()
+        .try_for_each(|found| run.note(&JournalEntry::Verified(found.clone())))?;
+    run.end(report.state)
+}
+
 impl RunResult {
     /// Takes in a finalizer's output: its commits, its verification, and the error that ended it.
     ///
@@ -81,7 +91,8 @@ impl RunResult {
         }
     }
 
-    /// Ends the run in this state and writes its report. `seconds`: since the copy of the repo began.
+    /// Ends the run in this state and writes its report. `seconds`: since the copy of the repo began. A report that can't be written is
+    /// printed: nothing else tells what stands at the destination.
     ///
     /// # Errors
     /// The disk's.
@@ -94,19 +105,19 @@ impl RunResult {
         seconds: f64,
         screen: &Screen,
     ) -> CliResult<Report> {
-        digests::save(run, plan, &self.receipts, &self.known)?;
+        let digests = digests::save(run, plan, &self.receipts, &self.known);
         let mut report = self.report(plan, run.id(), state, workers, seconds);
         report.last_error = screen.log().last_error();
         if let (State::Incomplete, Some(reason)) = (report.state, report.first_failure()) {
             run.because(&reason, screen);
         }
-        run.write("report.json", &report)?;
-        report
-            .verification
-            .iter()
-            .try_for_each(|found| run.note(&JournalEntry::Verified(found.clone())))?;
-        run.end(report.state)?;
-        Ok(report)
+        match digests.and_then(|()| keep(&report, run)) {
+            Ok(()) => Ok(report),
+            Err(failure) => {
+                report.print(screen);
+                Err(failure)
+            }
+        }
     }
 
     fn report(self, plan: &Plan, run: &str, state: State, workers: u64, seconds: f64) -> Report {

@@ -152,6 +152,9 @@ impl RepoPair {
         let (listing, current) =
             futures_util::try_join!(source.list(settings), destination.current(settings))?;
         destination.listing = current;
+        if destination.info.is_none() {
+            source.check_new_copy(&listing)?;
+        }
         Ok(Self {
             source,
             destination,

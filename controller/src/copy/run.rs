@@ -221,19 +221,31 @@ impl CopyRun<'_> {
             .inspect_err(|error| self.note_refusal(error))?;
         match created {
             Created::New => self.screen.status(format!("created {visibility} {url}")),
-            Created::ByAnother => self.screen.warn(format!(
+            Created::Before {
+                visibility,
+                may_be_ours: true,
+            } => self.screen.status(format!(
+                "created {visibility} {url}, as it seems: the hub's answer was lost, and the repo is there"
+            )),
+            Created::Before { .. } => self.screen.warn(format!(
                 "{} was created by someone else meanwhile: what they wrote there is left alone",
                 destination.at.id
             )),
         }
         self.screen.json(&CreatedEvent {
-            visibility,
+            visibility: match created {
+                Created::New => visibility,
+                Created::Before { visibility, .. } => visibility,
+            },
             url: &url,
         });
         self.dir.note(&JournalEntry::Created(creation))?;
         match created {
             Created::New => self.plan.adopt_new(&listing?),
-            Created::ByAnother => self.plan.rebase_on(&listing?),
+            Created::Before { visibility, .. } => {
+                self.plan.rebase_on(&listing?);
+                self.plan.creation.take(visibility);
+            }
         }
         Ok(())
     }

@@ -98,11 +98,7 @@ fn rest_failed(plan: &Plan, number: u32, output: WorkerOutput, kind: Kind, why: 
         !stored.contains(path.as_str()) && !named.contains(path.to_string().as_str())
     });
     let rest: Vec<FailedFile> = rest
-        .map(|path| FailedFile {
-            path: path.to_string(),
-            error: why.to_owned(),
-            kind,
-        })
+        .map(|path| FailedFile::new(path.to_string(), why, kind))
         .collect();
     receipt.failed.extend(rest);
     receipt

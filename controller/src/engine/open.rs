@@ -5,7 +5,7 @@ use hf2ms_worker::plan::Plan;
 use tokio::sync::Mutex;
 
 use crate::args::workers::{ContainerArgs, EngineKind, WorkerArgs};
-use crate::binaries::{WORKER, find};
+use crate::binaries::find_worker;
 use crate::engine::Engine;
 use crate::engine::docker::{ContainerOwner, Docker, DockerOptions};
 use crate::engine::local::Local;
@@ -119,7 +119,7 @@ impl RunnerSpec<'_> {
 
     fn local(&self) -> CliResult<Local> {
         Ok(Local {
-            binary: find(WORKER)?,
+            binary: find_worker()?,
             workers: self.workers,
             logs: Some(self.run.path().join("logs")),
             settings: self.settings_of_job(),

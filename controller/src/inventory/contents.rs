@@ -8,7 +8,7 @@ use hf2ms_worker::protocol::{Chunking, Creation, Verification, VerifyLevel, Work
 use tokio::sync::Semaphore;
 
 use crate::args::workers::EngineKind;
-use crate::binaries::{WORKER, find};
+use crate::binaries::find_worker;
 use crate::engine::job;
 use crate::engine::local::Local;
 use crate::inventory::row::{CopyState, Evidence, InventoryRow};
@@ -80,7 +80,7 @@ impl<'a> ContentReader<'a> {
         })?;
         let screen = self.screen.of_repo(plan.source.id.as_str());
         let engine = Local {
-            binary: find(WORKER)?,
+            binary: find_worker()?,
             workers: 1,
             logs: Some(run.path().join("logs")),
             settings: self.settings.of_job(plan.source.hub, plan.destination.hub),

@@ -272,7 +272,7 @@ type NamedSource = (Option<Hub>, RepoId, Option<RepoKind>);
 impl Destinations {
     fn read(args: &OwnersArgs, against: DestinationRef, settings: &Settings) -> CliResult<Self> {
         let lines = match &args.map {
-            Some(path) => list::read_file(path)?,
+            Some(path) => list::read_pairs(path)?,
             None => Vec::new(),
         };
         let pairs = list::named_pairs(lines, settings)?;

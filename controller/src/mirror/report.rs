@@ -347,13 +347,7 @@ mod tests {
             )]),
             Exit::Incomplete
         );
-        let failed = |kind| {
-            vec![FailedFile {
-                path: "w".into(),
-                error: "no".into(),
-                kind,
-            }]
-        };
+        let failed = |kind| vec![FailedFile::new("w", "no", kind)];
         assert_eq!(report(&[], failed(Kind::Corrupt)).exit(), Exit::Integrity);
         assert_eq!(report(&[], failed(Kind::Invalid)).exit(), Exit::Incomplete);
     }

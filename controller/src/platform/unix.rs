@@ -35,6 +35,11 @@ pub fn mode(found: &Metadata) -> u32 {
     found.mode()
 }
 
+/// Whether a file's mode lets someone start it as a program.
+pub fn may_be_started(program: &Path) -> bool {
+    std::fs::metadata(program).is_ok_and(|found| mode(&found) & 0o111 != 0)
+}
+
 /// Whether this is a pipe.
 pub fn is_pipe(kind: &FileType) -> bool {
     kind.is_fifo()

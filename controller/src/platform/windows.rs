@@ -35,6 +35,11 @@ pub fn mode(_: &Metadata) -> u32 {
     PRIVATE
 }
 
+/// Whether a file may be started as a program: here its name decides.
+pub fn may_be_started(_: &Path) -> bool {
+    true
+}
+
 /// No file is a pipe here.
 pub fn is_pipe(_: &FileType) -> bool {
     false

@@ -1,5 +1,6 @@
 //! The branches and tags of both sides and a plan for each, before anything is written.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -179,7 +180,9 @@ impl Surveyor<'_> {
                 defaults.source, defaults.destination
             )
         };
-        let commits = counted(targets.targets.len() as u64, "commit");
+        let targeted = targets.targets.iter();
+        let commits: HashSet<&Revision> = targeted.map(|target| &target.commit).collect();
+        let commits = counted(commits.len() as u64, "commit");
         let branches = match branches {
             1 => "1 branch".to_owned(),
             count => format!("{} branches", grouped(count as u64)),

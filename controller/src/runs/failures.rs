@@ -35,7 +35,7 @@ pub struct Cause<'a> {
 /// Whether the same command may bring one of these files. What waits for others comes when they do.
 pub fn any_may_pass(failed: &[FailedFile]) -> bool {
     let mut first = failed.iter().filter(|failed| !failed.waits_for_others());
-    first.any(|failed| may_pass(failed.kind))
+    first.any(|failed| may_pass(failed.kind) || failed.may_pass_as_whole())
 }
 
 /// The causes, the one of most files first. Errors that differ only in the file, in digests and in numbers have one cause.
@@ -53,6 +53,7 @@ fn by_cause_and<'a>(
         remedy: match failed.waits_for_others() {
             true => AFTER_OTHERS,
             false if failed.is_left() => GOES_ON,
+            false if failed.may_pass_as_whole() => remedy(Kind::Transient),
             false => remedy(failed.kind),
         },
         label: match (failed.kind, failed.waits_for_others()) {
@@ -177,7 +178,7 @@ mod tests {
 
     fn failed(path: &str, error: &str, kind: Kind) -> FailedFile {
         let (path, error) = (path.to_owned(), error.to_owned());
-        FailedFile { path, error, kind }
+        FailedFile::new(path, error, kind)
     }
 
     #[test]

@@ -69,9 +69,11 @@ fn taken(path: &Path, destination: &RepoAt) -> CliError {
 pub(super) fn lock_name(at: &RepoAt) -> String {
     let hub = at.hub.profile().prefix;
     let text = format!("{hub} {} {} {}", at.endpoint, at.kind, at.id);
-    // A file's name has 255 bytes at most; the address of a Git repo may have more.
+    // A file's name has 255 bytes at most; the address of a Git repo may have more, and so may an id.
     let text = if text.len() > 200 {
-        format!("{hub} {} {}", Sha256::of(text.as_bytes()), at.id)
+        let digest = Sha256::of(text.as_bytes());
+        let id: String = at.id.to_string().chars().take(100).collect();
+        format!("{hub} {digest} {id}")
     } else {
         text
     };

@@ -83,14 +83,16 @@ impl fmt::Display for UnreadRun {
     }
 }
 
-/// The record in a run's folder. A run whose process is gone has been killed, unless its calls go on in the cloud. The calls of all
-/// revisions are those of their first run.
+/// The record in a run's folder. A run whose process is gone has been killed, unless its calls go on in the cloud, or its journal says how
+/// it ended: a full disk may have kept its record from saying so. The calls of all revisions are those of their first run.
 pub(super) fn record(path: &Path) -> Option<RunRecord> {
     let mut record: RunRecord = readable(&fs::read(path.join(RUN)).ok()?)?;
     if record.state == State::Running && !is_held(&path.join("alive")) {
         let first = record.beside.as_ref().map(|id| path.with_file_name(id));
         let first = first.as_deref().unwrap_or(path);
-        record.state = if record.on == EngineKind::Modal && has_calls(first) {
+        record.state = if let Some(JournalEntry::Ended { state }) = journal(path).pop() {
+            state
+        } else if record.on == EngineKind::Modal && has_calls(first) {
             State::Detached
         } else {
             State::Killed

@@ -276,6 +276,12 @@ impl Report {
                     "not all"
                 }
             ),
+            _ if self.state == State::Failed
+                && self.tally.commits == 0
+                && self.failed.is_empty() =>
+            {
+                "failed: nothing was committed".to_owned()
+            }
             _ if self.may_pass() => "incomplete: run the same command again".to_owned(),
             _ => "incomplete: the same command alone does not bring the rest".to_owned(),
         }

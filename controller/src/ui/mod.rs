@@ -16,5 +16,6 @@ pub mod progress;
 mod said_waits;
 pub mod screen;
 pub mod snapshot;
+pub mod stdout;
 pub mod table;
 pub mod worker_events;

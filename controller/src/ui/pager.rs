@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use hf2ms_worker::signals::{StopSignal, StopSignals};
 
 use crate::platform::moves_cursor;
+use crate::ui::stdout;
 
 /// The variables that name a pager, the first that is set counting.
 const NAMED_BY: [&str; 2] = ["HF2MS_PAGER", "PAGER"];
@@ -27,8 +28,7 @@ pub fn show(text: &str) {
     let is_terminal = io::stdout().is_terminal();
     let pager = Pager::chosen(&|name| std::env::var(name).ok(), is_terminal);
     if !pager.is_some_and(|pager| pager.shows(text)) {
-        // The reader of a closed pipe needs no error.
-        let _ = writeln!(io::stdout().lock(), "{}", text.trim_end());
+        stdout::line(text.trim_end());
     }
 }
 

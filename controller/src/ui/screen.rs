@@ -19,6 +19,7 @@ use crate::ui::json::{ErrorEvent, JsonLine, WarningEvent};
 use crate::ui::log::{Level, Log};
 pub use crate::ui::numbers::{dollars, duration, rate, size, when};
 use crate::ui::said_waits::SaidWaits;
+use crate::ui::stdout;
 
 /// The log of a run, in its folder.
 const LOG_FILE: &str = "logs/hf2ms.log";
@@ -199,7 +200,7 @@ impl Screen {
         }
         match self.mode {
             Mode::Bars => self.between(|| to_stderr(&self.shown(&self.named(text)))),
-            Mode::Lines => to_stdout(&self.shown(&self.named(text))),
+            Mode::Lines => stdout::line(&self.shown(&self.named(text))),
             Mode::Json | Mode::Results => (),
         }
     }
@@ -267,7 +268,7 @@ impl Screen {
     /// Prints a result for a person; nothing for programs.
     pub fn print(&self, text: impl AsRef<str>) {
         if !matches!(self.mode, Mode::Json | Mode::Results) {
-            self.between(|| to_stdout(&self.shown(text.as_ref())));
+            self.between(|| stdout::line(&self.shown(text.as_ref())));
         }
     }
 
@@ -317,7 +318,7 @@ impl Screen {
         if self.mode == Mode::Json
             && let Ok(line) = self.written(line)
         {
-            to_stdout(&line);
+            stdout::line(&line);
         }
     }
 
@@ -346,11 +347,6 @@ impl Screen {
 pub fn wait_of_host(host: &str, wait: Duration) -> String {
     let wait = duration(wait.as_secs_f64());
     format!("{host} asks to wait {wait}: its quota of requests is used up")
-}
-
-fn to_stdout(text: &str) {
-    // The reader of a closed pipe needs no error.
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
 fn to_stderr(text: &str) {

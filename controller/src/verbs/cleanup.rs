@@ -192,9 +192,6 @@ impl Args {
             .iter()
             .try_for_each(BatchEntry::check_is_whole_repo)?;
         sites::check_no_copy(&entries, self.file.is_none(), runs)?;
-        if entries.is_empty() {
-            return Err(CliError::usage("the list names no repo: add one a line"));
-        }
         Ok(entries.into_iter().map(CleanupEntry::of).collect())
     }
 }

@@ -1,6 +1,5 @@
 //! `hf2ms inventory`: what owners have, and how the copies stand.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use hf2ms_worker::protocol::Exit;
@@ -20,6 +19,7 @@ use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::nouns::counted;
 use crate::ui::screen::Screen;
+use crate::ui::stdout;
 
 /// List what owners have, and how the copy of each repo stands
 ///
@@ -199,13 +199,13 @@ impl Args {
     }
 }
 
-/// Prints a document. A reader that has closed the pipe needs no error.
+/// Prints a document.
 fn print_json(document: &InventoryDocument<'_>) -> CliResult<()> {
     let text = serde_json::to_string_pretty(document).map_err(|error| {
         CliError::usage(format!(
             "the result can't be written: {error}; use --format csv"
         ))
     })?;
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    stdout::line(&text);
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::settings::environment;
 use crate::ui::alike::nearest;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::when;
+use crate::ui::stdout;
 
 /// The sections that paragraphs of a help's end become, by how they begin; any other is a note.
 const SECTIONS: [(&str, &str); 3] = [
@@ -65,8 +66,7 @@ pub fn run(args: &Args, mut program: Command) -> CliResult<Exit> {
         let verb = args.verb.as_deref().unwrap_or_default();
         eprintln!("this is the source of a page, which man shows: hf2ms man {verb} | man -l -");
     }
-    // The reader of a closed pipe needs no error.
-    let _ = render(page, &program, &mut io::stdout().lock());
+    stdout::write(|out| render(page, &program, out));
     Ok(Exit::Done)
 }
 

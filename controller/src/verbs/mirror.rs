@@ -10,7 +10,7 @@ use hf2ms_worker::protocol::{
 
 use crate::args::workers::{ContainerArgs, EngineKind, WorkerArgs};
 use crate::batch::list;
-use crate::binaries::{WORKER, find};
+use crate::binaries::find_worker;
 use crate::copy::cloud::show_verbs_of_run;
 use crate::engine::docker::{ContainerOwner, Docker, DockerOptions};
 use crate::engine::local::Local;
@@ -429,7 +429,7 @@ impl Command<'_> {
 
     fn local(&self, logs: Option<PathBuf>) -> CliResult<Local> {
         Ok(Local {
-            binary: find(WORKER)?,
+            binary: find_worker()?,
             workers: self.workers(),
             logs,
             settings: self.settings.clone(),

@@ -1,6 +1,6 @@
 //! `hf2ms plan`: prints a plan, as JSON or for a cluster, or simulates it.
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -43,6 +43,7 @@ use crate::settings::{self, Settings, environment, state_dir};
 use crate::stop::Stop;
 use crate::ui::errors::{CliError, CliResult};
 use crate::ui::screen::Screen;
+use crate::ui::stdout;
 
 /// Print what a migration would do, as JSON that `migrate --plan` takes
 ///
@@ -201,13 +202,7 @@ fn print_one(
         (false, None) if args.json => screen.json(&PlanEvent {
             plan: PlanForm::One(plan),
         }),
-        // A reader that has closed the pipe needs no error.
-        (false, None) => write(
-            plan,
-            yaml,
-            &mut std::io::BufWriter::new(std::io::stdout().lock()),
-        )
-        .unwrap_or_default(),
+        (false, None) => stdout::write(|out| write(plan, yaml, &mut BufWriter::new(out))),
     }
     Ok(())
 }
@@ -287,13 +282,8 @@ fn print_all(args: &Args, planned: &RevisionsPlan, screen: &Screen) -> CliResult
                 .for_each(|plan| screen.json(&PlanEvent { plan }));
             Ok(())
         }
-        // A reader that has closed the pipe needs no error.
         (_, None) => {
-            write_all(
-                plans,
-                &mut std::io::BufWriter::new(std::io::stdout().lock()),
-            )
-            .unwrap_or_default();
+            stdout::write(|out| write_all(plans, &mut BufWriter::new(out)));
             Ok(())
         }
     }

@@ -85,7 +85,7 @@ pub struct StatusEvent<'a> {
     removal_report: Option<&'a RemovalReport>,
     /// What a verification has found so far, or at its end.
     verification: Option<&'a Verification>,
-    /// The other branches and tags, where the run is the first of a copy of all: its own state is not theirs.
+    /// All branches and tags, where the run is one of a copy of all: its own state is not theirs.
     revisions: Option<&'a KeptRevisions<'a>>,
 }
 
@@ -123,7 +123,7 @@ async fn show(record: &RunRecord, runs: &Runs, screen: &Screen, stop: &Stop) {
     let report = RunReport::read(record, runs);
     let journal = runs.journal(&record.id);
     let so_far = so_far(&journal);
-    let revisions = KeptRevisions::read(&record.id, runs);
+    let revisions = KeptRevisions::read(&runs.first_of(record).id, runs);
     let cloud = cloud(record, runs, &journal, screen, stop).await;
     let progress: Option<Snapshot> = match record.state {
         State::Running | State::Killed => runs.read(&record.id, progress::FILE),

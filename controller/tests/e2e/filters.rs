@@ -155,6 +155,26 @@ fn only_what_a_commit_has_changed_since_is_copied_in_either_direction() {
 }
 
 #[test]
+fn a_time_that_leaves_no_file_creates_no_repo() {
+    let world = World::new();
+    let old = json!([text("a.txt", "a")]);
+    seed(&world, "hf", "2026-01-01T00:00:00Z", &old);
+    for (since, words) in [
+        ("1d", "--changed-since 1d leaves no file"),
+        ("9999-01-01", "still to come"),
+    ] {
+        let ran = world.run(&["migrate", "alice/model", "--changed-since", since]);
+        assert!(
+            ran.code == 2 && ran.stderr.contains(words),
+            "{}{}",
+            ran.stdout,
+            ran.stderr
+        );
+        assert_eq!(world.stored("ms", "model", "alice/model"), None);
+    }
+}
+
+#[test]
 fn files_whose_time_nobody_knows_are_no_reason_to_delete_others() {
     let world = World::with_model();
     let args = ["migrate", "alice/model", "--changed-since", "7d", "--prune"];

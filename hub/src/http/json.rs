@@ -20,7 +20,7 @@ impl Http {
     /// Asks for JSON of at most `cap` bytes. An answer whose body breaks is asked for again.
     ///
     /// # Errors
-    /// What [`Http::send`] fails with; [`crate::Kind::Refused`] for an answer that is longer, or no such JSON.
+    /// What [`Http::send`] and [`crate::http::Response::json_within`] fail with.
     pub(crate) async fn ask<T: DeserializeOwned>(
         &self,
         cap: u64,

@@ -79,7 +79,7 @@ impl Response {
     /// The body read as JSON.
     ///
     /// # Errors
-    /// [`Kind::Refused`] when it is no such JSON (a proxy's HTML page).
+    /// As [`Response::json_within`].
     pub async fn json<T: DeserializeOwned>(self) -> Result<T> {
         self.json_within(LONGEST_JSON).await
     }
@@ -87,20 +87,23 @@ impl Response {
     /// The body read as JSON of at most `cap` bytes.
     ///
     /// # Errors
-    /// [`Kind::Refused`] when it is longer, or no such JSON.
+    /// [`Kind::Refused`] when it is longer, a page of HTML, or JSON of another form. [`Kind::Transient`] when it is no JSON: a body that was
+    /// cut. The server may have done what it was asked: the error says so.
     pub async fn json_within<T: DeserializeOwned>(self, cap: u64) -> Result<T> {
         let request = self.request.clone();
         let bytes = self.bytes(cap).await?;
         serde_json::from_slice(&bytes).map_err(|error| {
-            let what = if bytes.trim_ascii_start().starts_with(b"<") {
-                "HTML"
-            } else {
-                "something else"
+            // A page may come from a site that has no such route; what was cut comes from the right one.
+            let (what, kind) = match bytes.trim_ascii_start().starts_with(b"<") {
+                true => ("HTML", Kind::Refused),
+                false if error.is_data() => ("something else", Kind::Refused),
+                false => ("something else", Kind::Transient),
             };
             Error::new(
-                Kind::Refused,
+                kind,
                 format!("the hub answered {what} where JSON was expected: {error}"),
             )
+            .unanswered_if(true)
             .of_request(request)
         })
     }

@@ -1,6 +1,8 @@
 //! A repo: described, found, created; its head, and the check of its card. Facts: huggingface_hub 2.4.0, `hf_api.py` (`repo_info`,
 //! `auth_check`, `create_repo`, `list_repo_refs`, `_validate_yaml`).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::{Value, json};
 
 use super::wire::{Count, RepoAnswer};
@@ -199,12 +201,16 @@ pub(super) async fn ask_for(repo: &HuggingFaceRepo, wanted: &Value) -> Result<()
     ))?)
     .json(wanted)?
     .once();
+    let may_be_done = AtomicBool::new(false);
     let attempt = || async {
         let sent = repo.http.send(request.clone()).await;
-        sent.map(drop)
-            .map_err(|error| quota::of_action(busy(error)))
+        sent.map(drop).map_err(|error| {
+            may_be_done.fetch_or(error.may_be_done(), Ordering::Relaxed);
+            quota::of_action(busy(error))
+        })
     };
-    repo.http.options().retrying(attempt).await
+    let created = repo.http.options().retrying(attempt).await;
+    created.map_err(|error| error.of_creation(may_be_done.load(Ordering::Relaxed)))
 }
 
 fn busy(error: Error) -> Error {

@@ -56,7 +56,7 @@ async fn accepted(response: Response, redactor: &Redactor) -> Result<()> {
     let text = body.trim_ascii();
     if text.starts_with(b"<") {
         return Err(Error::new(
-            Kind::Refused,
+            Kind::Transient,
             "the upload was answered with a page of markup",
         )
         .of_request(request));
@@ -210,7 +210,7 @@ mod tests {
                 Reply::json(&json!({"Code": 10_010_103_009_u64})),
                 Kind::Unauthorized,
             ),
-            (Reply::new(200, &[], " <!doctype html>"), Kind::Refused),
+            (Reply::new(200, &[], " <!doctype html>"), Kind::Transient),
             (Reply::new(503, &[], ""), Kind::Transient),
         ] {
             assert_eq!(put_at_hub(answer).await.0.unwrap_err().kind(), kind);

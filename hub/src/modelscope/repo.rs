@@ -1,5 +1,7 @@
 //! Who asks, and the repo itself: looked up and created.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Value, json};
 
@@ -123,7 +125,15 @@ impl ModelScopeRepo {
                 ));
             }
         };
-        self.ask(request).await.map(drop).map_err(read_exists)
+        let may_be_done = AtomicBool::new(false);
+        let note = |error: Error| {
+            may_be_done.fetch_or(error.may_be_done(), Ordering::Relaxed);
+            error
+        };
+        let created = self.ask_doubting(request, note).await;
+        created
+            .map(drop)
+            .map_err(|error| read_exists(error).of_creation(may_be_done.load(Ordering::Relaxed)))
     }
 
     fn create_model(&self, visibility: Visibility, gate: Gate) -> Result<Request> {

@@ -310,7 +310,7 @@ mod tests {
             (good(json!([])), Kind::Refused),
             (good(json!({"objects": "none"})), Kind::Refused),
             (Reply::new(200, &[], "<html>"), Kind::Refused),
-            (Reply::new(200, &[], ""), Kind::Refused),
+            (Reply::new(200, &[], ""), Kind::Transient),
         ] {
             assert_eq!(kind_of(answer).await, kind);
         }

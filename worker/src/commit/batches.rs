@@ -174,18 +174,10 @@ mod tests {
             ("w.bin", Kind::Conflict, false),
             ("a/README.md", Kind::Transient, false),
         ] {
-            let failed = FailedFile {
-                path: path.into(),
-                error: "no".into(),
-                kind,
-            };
+            let failed = FailedFile::new(path, "no", kind);
             assert_eq!(Stage::holds_back(&failed), holds, "{path} {kind:?}");
         }
-        let not_deleted = FailedFile {
-            path: "old.txt".into(),
-            error: FailedFile::NOT_DELETED.into(),
-            kind: Kind::Transient,
-        };
+        let not_deleted = FailedFile::new("old.txt", FailedFile::NOT_DELETED, Kind::Transient);
         assert!(!Stage::holds_back(&not_deleted), "it is there");
     }
 

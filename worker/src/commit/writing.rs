@@ -48,10 +48,10 @@ impl<'a> BranchWriter<'a> {
                 _ => {}
             }
             let (kind, may_pass) = (error.kind(), self.is_worth_repeating(&error));
+            lost_answer |= kind == Kind::Transient || error.is_unanswered();
             if let Err(error) = attempts.wait_after_if(may_pass, error).await {
                 return Err((error, batch));
             }
-            lost_answer |= kind == Kind::Transient;
             let looked = match kind {
                 Kind::RateLimited | Kind::BlobMissing => self.look_unless_empty(&batch).await,
                 _ => self.list_branch().await,
@@ -77,7 +77,8 @@ impl<'a> BranchWriter<'a> {
         matches!(
             error.kind(),
             Kind::Conflict | Kind::Transient | Kind::BlobMissing
-        ) || self.context.http.retry.covers(error)
+        ) || error.is_unanswered()
+            || self.context.http.retry.covers(error)
     }
 
     async fn send(&self, batch: &[ReadyOperation<'a>], title: &str) -> Result<()> {

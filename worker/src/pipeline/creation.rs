@@ -99,8 +99,13 @@ impl Readers {
 pub enum Created {
     /// It was created as asked for.
     New,
-    /// Another writer created it first; it is taken as it is.
-    ByAnother,
+    /// It was there when the hub was asked for it, and is taken as it is.
+    Before {
+        /// Who may see it.
+        visibility: Visibility,
+        /// An earlier request of this run may have created it: its answer was lost.
+        may_be_ours: bool,
+    },
 }
 
 /// Why there is no destination to write to.
@@ -221,21 +226,26 @@ pub async fn create_or_adopt<T>(
             Ok((Created::New, beside))
         }
         Err(error) if error.kind() == Kind::Conflict => {
-            let ((), beside) = try_join!(check_adopted(destination, wanted), beside)?;
-            Ok((Created::ByAnother, beside))
+            let (visibility, beside) = try_join!(check_adopted(destination, wanted), beside)?;
+            let may_be_ours = error.is_unanswered();
+            let created = Created::Before {
+                visibility,
+                may_be_ours,
+            };
+            Ok((created, beside))
         }
         Err(error) => Err(CreationError::Hub(error)),
     }
 }
 
-/// Refuses another writer's repo that may not be seen, or that shows more than was asked for.
+/// Refuses a repo that may not be seen, or that shows more than was asked for. Returns who may see it.
 async fn check_adopted(
     destination: &dyn Destination,
     wanted: Readers,
-) -> std::result::Result<(), CreationError> {
+) -> std::result::Result<Visibility, CreationError> {
     let found = destination.find().await?;
     let found = found.ok_or(CreationError::NotVisible)?;
-    check_not_exposed(wanted, &found)
+    check_not_exposed(wanted, &found).map(|()| found.visibility)
 }
 
 /// Refuses a new destination that shows more than was asked for. One that the hub does not show yet is left to

@@ -227,11 +227,7 @@ mod tests {
     use crate::testing::{FakeDestination, FakeSource, context};
 
     fn failed(path: &str, kind: Kind) -> FailedFile {
-        FailedFile {
-            path: path.to_owned(),
-            error: "no".to_owned(),
-            kind,
-        }
+        FailedFile::new(path, "no", kind)
     }
 
     /// The paths of failures, each with its error's kind and whether it tells of this.

@@ -182,22 +182,14 @@ fn failures<'a>(plan: &Plan, receipts: &'a [Receipt]) -> HashMap<ContentKey, &'a
 fn failed(planned: &PlannedFile, cause: Option<&FailedFile>) -> FailedFile {
     let path = planned.file.path.to_string();
     match cause {
-        _ if planned.left => FailedFile {
-            path,
-            error: FailedFile::LEFT_BY_TRANSFER.to_owned(),
-            kind: Kind::Transient,
-        },
+        _ if planned.left => FailedFile::new(path, FailedFile::LEFT_BY_TRANSFER, Kind::Transient),
         Some(cause) if cause.path == path => cause.clone(),
         Some(cause) => FailedFile {
             path,
             error: format!("same content as {}: {}", cause.path, cause.error),
-            kind: cause.kind,
+            ..*cause
         },
-        None => FailedFile {
-            path,
-            error: "it was not reached".to_owned(),
-            kind: Kind::Transient,
-        },
+        None => FailedFile::new(path, "it was not reached", Kind::Transient),
     }
 }
 
@@ -313,11 +305,9 @@ mod tests {
     fn a_blob_that_did_not_arrive_costs_its_files_only() {
         let plan = three();
         let mut receipt = receipt(&[("small.bin", b"git")]);
-        receipt.failed.push(FailedFile {
-            path: "a.bin".into(),
-            error: "gone".into(),
-            kind: Kind::NotFound,
-        });
+        receipt
+            .failed
+            .push(FailedFile::new("a.bin", "gone", Kind::NotFound));
         let receipts = [receipt];
         let committed: Vec<_> = plan
             .change(&receipts)

@@ -146,7 +146,7 @@ fn told_failed(planned: &PlannedFile, failed: &FailedFile) -> FailedFile {
     FailedFile {
         path,
         error,
-        kind: failed.kind,
+        ..*failed
     }
 }
 
@@ -249,11 +249,7 @@ mod tests {
     fn what_failed_for_the_first_has_failed_for_all_and_the_rest_goes_on() {
         let (first, second) = two();
         let mut arrived = BlobResults::default();
-        let lost = FailedFile {
-            path: "w.bin".into(),
-            error: "it is lost".into(),
-            kind: Kind::NotFound,
-        };
+        let lost = FailedFile::new("w.bin", "it is lost", Kind::NotFound);
         arrived.add(
             &first,
             &[Receipt {

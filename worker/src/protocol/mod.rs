@@ -252,6 +252,16 @@ pub struct Creation {
     pub sdk: Option<Sdk>,
 }
 
+impl Creation {
+    /// Takes a repo that turned out to exist with this visibility. One that shows more than was asked for stays as it was planned.
+    pub fn take(&mut self, found: Visibility) {
+        if !found.shows_more_than(self.visibility) {
+            self.visibility = found;
+            self.exists = true;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

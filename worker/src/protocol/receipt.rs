@@ -80,9 +80,22 @@ pub struct FailedFile {
     pub error: String,
     /// The kind of error.
     pub kind: Kind,
+    /// Whether a request about several files failed as a whole: the error says nothing of this one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole_request: bool,
 }
 
 impl FailedFile {
+    /// A file of this path, escaped, that failed by itself.
+    pub fn new(path: impl Into<String>, error: impl Into<String>, kind: Kind) -> Self {
+        Self {
+            path: path.into(),
+            error: error.into(),
+            kind,
+            whole_request: false,
+        }
+    }
+
     /// Why a deletion is not made.
     pub const NOT_DELETED: &str = "not deleted, because other files failed";
     /// Why a file by which a repo looks complete is not written.
@@ -114,12 +127,19 @@ impl FailedFile {
         matches!(self.kind, Kind::Transient | Kind::Conflict)
     }
 
+    /// Whether the same command may succeed though the error's kind does not say so: the hub refused a whole request, and no
+    /// permission is missing.
+    pub fn may_pass_as_whole(&self) -> bool {
+        self.whole_request && self.kind != Kind::Denied
+    }
+
     /// Whether the file may be whole another time, and is missing until then.
     pub fn fails_for_now(&self) -> bool {
-        matches!(
-            self.kind,
-            Kind::Transient | Kind::RateLimited | Kind::Expired | Kind::BlobMissing
-        )
+        self.whole_request
+            || matches!(
+                self.kind,
+                Kind::Transient | Kind::RateLimited | Kind::Expired | Kind::BlobMissing
+            )
     }
 
     /// The failure after which a hub answers everything else the same way, if there is one among these: where any does, one that names its
@@ -150,11 +170,7 @@ mod tests {
 
     #[test]
     fn of_failures_that_end_a_hub_the_one_that_names_it_counts() {
-        let failed = |error: &str, kind| FailedFile {
-            path: "a".into(),
-            error: error.into(),
-            kind,
-        };
+        let failed = |error: &str, kind| FailedFile::new("a", error, kind);
         let (lost, cut_off) = (
             failed("gone", Kind::NotFound),
             failed("nothing more was sent", Kind::Unauthorized),

@@ -111,11 +111,7 @@ mod tests {
     }
 
     fn failed(kind: Kind) -> FailedFile {
-        FailedFile {
-            path: "a".to_owned(),
-            error: "no".to_owned(),
-            kind,
-        }
+        FailedFile::new("a", "no", kind)
     }
 
     #[tokio::test]

@@ -222,11 +222,9 @@ mod tests {
     #[tokio::test]
     async fn a_hub_that_refused_a_chunk_for_good_gets_no_commit() {
         let (source, mut job) = two_files();
-        job.receipts[0].failed.push(FailedFile {
-            path: "w.bin".into(),
-            error: "revoked".into(),
-            kind: Kind::Unauthorized,
-        });
+        job.receipts[0]
+            .failed
+            .push(FailedFile::new("w.bin", "revoked", Kind::Unauthorized));
         let (exit, destination) = finalized(source, FakeDestination::default(), job).await;
         assert_eq!(
             (exit, destination.commits.lock().unwrap().len()),

@@ -210,7 +210,7 @@ async fn copy(
         let listing = destination.list_branch();
         match create_or_adopt(destination.as_ref(), wanted, creation, listing).await? {
             (Created::New, listing) => plan.adopt_new(&listing?),
-            (Created::ByAnother, listing) => plan.rebase_on(&listing?),
+            (Created::Before { .. }, listing) => plan.rebase_on(&listing?),
         }
     }
     let context = &Context::open(

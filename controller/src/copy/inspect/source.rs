@@ -1,5 +1,6 @@
 //! The source of a copy, as the controller sees it: found and pinned by the pipeline, with warnings and errors for a person.
 
+use hf2ms_hub::path::escape;
 use hf2ms_hub::{FileTimes, Kind, Listing, RepoAt, RepoKind, Revision, Sdk};
 use hf2ms_worker::pipeline::source::{PinnedSource, SourceError, describe};
 use hf2ms_worker::plan::GitFiles;
@@ -109,6 +110,20 @@ impl SourceRepo {
         match self.filter.sizes_leave_nothing(before, &listing) {
             Some(why) => Err(self.copies_nothing(&why)),
             None => Ok(listing),
+        }
+    }
+
+    /// Refuses a copy into a repo that does not exist, of which times leave no file: nobody wants an empty repo.
+    ///
+    /// # Errors
+    /// No file is left.
+    pub fn check_new_copy(&self, listing: &Listing) -> CliResult<()> {
+        match self.filter.changed_since() {
+            Some(since) if listing.files.is_empty() && !self.left_out.is_empty() => {
+                let why = format!("--changed-since {} leaves no file", escape(since));
+                Err(self.copies_nothing(&why))
+            }
+            _ => Ok(()),
         }
     }
 

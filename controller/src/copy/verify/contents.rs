@@ -283,11 +283,9 @@ mod tests {
                     size: content.len() as u64,
                     how: How::Hashed,
                 }),
-                None => receipt.failed.push(FailedFile {
-                    path: (*path).to_owned(),
-                    error: "no such key".to_owned(),
-                    kind: Kind::NotFound,
-                }),
+                None => receipt
+                    .failed
+                    .push(FailedFile::new(*path, "no such key", Kind::NotFound)),
             }
         }
         let asked = contents.iter().map(|(path, _)| path.parse().unwrap());

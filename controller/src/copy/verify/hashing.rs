@@ -198,11 +198,7 @@ mod tests {
         };
         let receipt = Receipt {
             files: vec![stored("a", How::Hashed), stored("b", How::Reused)],
-            failed: vec![FailedFile {
-                path: "c".into(),
-                error: "no such key".into(),
-                kind: Kind::NotFound,
-            }],
+            failed: vec![FailedFile::new("c", "no such key", Kind::NotFound)],
             ..Receipt::default()
         };
         let all = HashedFiles::of(HashSet::new(), vec![receipt]);

@@ -24,7 +24,7 @@ use crate::args::filter::Filter;
 use crate::args::route::Route;
 use crate::args::terms::RunTerms;
 use crate::args::workers::EngineKind;
-use crate::binaries::{WORKER, find};
+use crate::binaries::find_worker;
 use crate::copy::inspect::DestinationRepo;
 use crate::copy::plan::{PlanOptions, Purpose, RepoPair, find_and_list};
 use crate::engine::job;
@@ -250,7 +250,7 @@ impl Verifying<'_> {
     async fn compare(&self, job: &VerifyJob) -> CliResult<Verification> {
         let (from, to) = (self.plan.source.hub, self.plan.destination.hub);
         let engine = Local {
-            binary: find(WORKER)?,
+            binary: find_worker()?,
             workers: 1,
             logs: Some(self.run.path().join("logs")),
             settings: self.options.settings.of_job(from, to),

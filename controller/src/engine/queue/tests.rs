@@ -266,11 +266,7 @@ async fn a_chunk_whose_worker_alone_is_cut_off_is_given_to_another() {
 
 #[tokio::test]
 async fn files_that_failed_in_passing_are_tried_on_another_network() {
-    let failed = FailedFile {
-        path: "1.bin".to_owned(),
-        error: "no route".to_owned(),
-        kind: Kind::Transient,
-    };
+    let failed = FailedFile::new("1.bin", "no route", Kind::Transient);
     let output = || WorkerOutput {
         receipt: Some(Receipt {
             chunk: 1,
@@ -325,11 +321,7 @@ async fn where_all_share_a_network_one_that_reaches_nothing_ends_it_for_all() {
 
 #[tokio::test]
 async fn after_an_outage_that_does_not_end_no_further_chunk_is_begun() {
-    let failed = FailedFile {
-        path: "1.bin".to_owned(),
-        error: "503".to_owned(),
-        kind: Kind::Transient,
-    };
+    let failed = FailedFile::new("1.bin", "503", Kind::Transient);
     let gave_up = || {
         let mut output = WorkerOutput {
             receipt: Some(Receipt {

@@ -40,11 +40,7 @@ fn good() -> Option<Verification> {
 }
 
 fn failed(kind: Kind) -> Vec<FailedFile> {
-    vec![FailedFile {
-        path: "a".into(),
-        error: "no".into(),
-        kind,
-    }]
+    vec![FailedFile::new("a", "no", kind)]
 }
 
 #[test]
@@ -140,11 +136,9 @@ fn a_limit_that_left_files_is_the_headline_and_the_same_command_goes_on() {
     stopped.tally.files = 40;
     stopped.stopped_at = Some("--max-transfer 10 GB".to_owned());
     for why in [FailedFile::LEFT_BY_TRANSFER, FailedFile::HELD_BACK] {
-        stopped.failed.push(FailedFile {
-            path: why.to_owned(),
-            error: why.to_owned(),
-            kind: Kind::Transient,
-        });
+        stopped
+            .failed
+            .push(FailedFile::new(why, why, Kind::Transient));
     }
     let line = "stopped at --max-transfer 10 GB: 3 of 40 files are there; the same command goes on";
     assert!(stopped.readable().contains(line), "{}", stopped.readable());

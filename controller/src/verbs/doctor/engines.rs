@@ -1,6 +1,7 @@
 //! The checks of an engine: its workers' versions, and whether the hubs are reached from there.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use hf2ms_hub::Hub;
 use hf2ms_worker::protocol::{EndpointCheck, Event, WorkerOptions};
@@ -19,6 +20,8 @@ use crate::ui::screen::Screen;
 
 /// The version of this program.
 const THIS: &str = env!("CARGO_PKG_VERSION");
+/// A worker that is silent for so long is none.
+const VERSION_WITHIN: Duration = Duration::from_secs(10);
 
 /// Checks the worker, and whether it reaches the hubs.
 pub(super) async fn worker(settings: &Settings) -> Vec<CheckEvent> {
@@ -32,21 +35,25 @@ pub(super) async fn worker(settings: &Settings) -> Vec<CheckEvent> {
             )];
         }
     };
-    let output = Command::new(&binary)
-        .arg("check")
-        .args(endpoints(settings))
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await;
-    let output = match output {
+    let bad = |says: String| vec![CheckEvent::new("worker", CheckVerdict::Bad, says)];
+    let ask = |words: &[String]| {
+        let mut command = Command::new(&binary);
+        command.args(words).stdin(Stdio::null()).kill_on_drop(true);
+        command.output()
+    };
+    // A program that is no worker may say nothing for ever. Its version takes no network.
+    let version = ask(&["--version".to_owned()]);
+    if tokio::time::timeout(VERSION_WITHIN, version).await.is_err() {
+        let (seconds, place) = (VERSION_WITHIN.as_secs(), binary.display());
+        return bad(format!(
+            "{place} says nothing of its version within {seconds} s: install it anew"
+        ));
+    }
+    let words = std::iter::once("check".to_owned()).chain(endpoints(settings));
+    let output = match ask(&words.collect::<Vec<_>>()).await {
         Ok(output) => output,
         Err(error) => {
-            return vec![CheckEvent::new(
-                "worker",
-                CheckVerdict::Bad,
-                not_started(&binary, &error),
-            )];
+            return bad(not_started(&binary, &error));
         }
     };
     let said = String::from_utf8_lossy(&output.stdout)
@@ -55,14 +62,10 @@ pub(super) async fn worker(settings: &Settings) -> Vec<CheckEvent> {
     let place = format!("at {}", binary.display());
     said.and_then(|event| answered(event, &place, OF_BINARY))
         .unwrap_or_else(|| {
-            vec![CheckEvent::new(
-                "worker",
-                CheckVerdict::Bad,
-                format!(
-                    "{} does not answer its check: install it anew",
-                    binary.display()
-                ),
-            )]
+            bad(format!(
+                "{} does not answer its check: install it anew",
+                binary.display()
+            ))
         })
 }
 

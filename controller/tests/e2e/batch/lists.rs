@@ -136,3 +136,13 @@ fn every_page_of_an_owners_repos_is_read() {
     let ran = world.run(&["batch", "--owner", "alice", "--dry-run", "--json"]);
     assert_eq!((ran.code, states(&ran).len()), (0, 5), "{}", ran.stdout);
 }
+
+#[test]
+fn a_list_that_names_no_repo_is_no_success() {
+    let world = world(&[]);
+    let file = list(&world, "# nothing\n\n");
+    for verb in ["batch", "verify", "cleanup"] {
+        let ran = world.run(&[verb, "--file", &file]);
+        ran.refused_with(2, "names no repo: add one a line");
+    }
+}

@@ -226,3 +226,72 @@ fn a_token_of_the_file_is_said_to_be_from_there() {
     let refused = crate::common::Ran::of(command.output().unwrap());
     refused.refused_with(3, "MODELSCOPE_TOKEN of .env");
 }
+
+#[test]
+fn a_result_that_standard_output_does_not_take_is_no_success() {
+    let world = World::with_model();
+    for words in [
+        &["plan", "alice/model"][..],
+        &["plan", "alice/model", "--json"],
+        &["man"],
+        &["completions", "bash"],
+        &["migrate", "alice/model"],
+    ] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full");
+        let ran = world.command(words).stdout(full.unwrap()).output().unwrap();
+        let told = String::from_utf8_lossy(&ran.stderr);
+        assert!(
+            ran.status.code() == Some(1) && told.contains("error: standard output: No space left"),
+            "{words:?}: {told}"
+        );
+    }
+}
+
+#[test]
+fn a_report_that_the_disk_does_not_take_is_printed() {
+    let world = World::with_model();
+    world.fault(r#"{"route":"ms.commit","kind":{"do":"delay","ms":6000},"count":1}"#);
+    let running = world.start(&mut world.command(&["migrate", "alice/model", "--yes"]));
+    until("the commit", || world.requests("ms.commit") > 0);
+    // Nothing can take the place of a folder that is not empty.
+    let run = fs::read_dir(world.path("state/runs")).unwrap().next();
+    let report = run.unwrap().unwrap().path().join("report.json");
+    fs::create_dir_all(report.join("full")).unwrap();
+    let ran = running.wait();
+    assert!(
+        ran.code == 1 && ran.stderr.contains("report.json"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+    assert!(ran.stdout.contains("done and verified"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_worker_that_cant_be_started_is_found_before_a_repo_is_created() {
+    let world = World::with_model();
+    let worker = world.path("worker");
+    fs::write(&worker, "x").unwrap();
+    let named = [("HF2MS_WORKER", worker.to_str().unwrap())];
+    let ran = world.run_with(&["migrate", "alice/model"], &named);
+    ran.refused_with(2, "can't be started: permission denied");
+    assert_eq!(world.stored("ms", "model", "alice/model"), None);
+}
+
+#[test]
+fn a_silent_worker_does_not_keep_the_doctor_waiting() {
+    let world = World::with_model();
+    let worker = world.path("worker");
+    fs::write(&worker, "#!/bin/sh\nexec sleep 300\n").unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&worker, executable).unwrap();
+    let named = [("HF2MS_WORKER", worker.to_str().unwrap())];
+    let ran = world.run_with(&["doctor"], &named);
+    assert!(
+        ran.stdout
+            .contains("says nothing of its version within 10 s"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+}

@@ -203,3 +203,76 @@ fn a_huge_error_for_one_file_is_reported_in_a_line() {
     ran.failed(1, &[README], "xxx");
     assert!(ran.stdout.len() < 10_000, "{}", ran.stdout.len());
 }
+
+#[test]
+fn a_blob_check_that_fails_once_as_a_whole_is_asked_again() {
+    let faults = [
+        json!({"do": "html"}),
+        json!({"do": "undeclared", "after": 20}),
+        json!({"do": "status", "status": 403}),
+        json!({"do": "status", "status": 404}),
+        json!({"do": "status", "status": 507}),
+    ];
+    for route in ["ms.batch", "hf.lfs_batch"] {
+        for fault in &faults {
+            let world = World::with_blobs(3, 1000);
+            world.once(route, fault.clone());
+            world.migrate().done();
+            assert!(world.all_struck() && world.is_whole(), "{route} {fault}");
+        }
+    }
+}
+
+#[test]
+fn a_blob_check_that_never_succeeds_holds_back_what_makes_a_repo_look_complete() {
+    for (status, code) in [(403, 3), (404, 1)] {
+        let world = World::with_blob(1000);
+        world.always("ms.batch", json!({"do": "status", "status": status}));
+        let ran = world.migrate();
+        ran.failed(code, &["w.safetensors"], "");
+        let arrived = world.arrived();
+        assert!(arrived.is_empty(), "{status}: {arrived:?}");
+        world.finishes();
+    }
+}
+
+// 50
+#[test]
+fn a_commit_whose_answer_is_broken_is_looked_for_and_counts() {
+    for fault in [
+        json!({"do": "undeclared", "after": 50}),
+        json!({"do": "corrupt"}),
+        json!({"do": "longer", "extra": 9}),
+    ] {
+        let world = World::with_blobs(3, 1000);
+        world.once("ms.commit", fault.clone());
+        let report = world.migrate().done();
+        assert!(world.all_struck() && world.is_whole(), "{fault}");
+        assert_eq!(
+            (&report["failed"], world.requests("ms.commit")),
+            (&json!([]), 1),
+            "{fault}: {report}"
+        );
+    }
+}
+
+#[test]
+fn a_creation_whose_answer_was_lost_is_our_own() {
+    for fault in [
+        json!({"do": "reset", "after": 100}),
+        json!({"do": "undeclared", "after": 20}),
+    ] {
+        let world = World::with_blob(1000);
+        world.once("ms.create", fault.clone());
+        let ran = world.run_with(&["migrate", "alice/model"], &[IMPATIENT]);
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        assert!(
+            !ran.stderr.contains("someone else")
+                && ran.stdout.contains("created public")
+                && ran.stdout.contains("visible     to anyone (public)"),
+            "{fault}: {}{}",
+            ran.stdout,
+            ran.stderr
+        );
+    }
+}

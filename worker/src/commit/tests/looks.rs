@@ -125,11 +125,7 @@ fn an_ordinary_file_that_failed_for_now_holds_others_back() {
         ("w.bin", Kind::NotFound, false),
         ("README.md", Kind::Transient, false),
     ] {
-        let failed = FailedFile {
-            path: path.to_owned(),
-            error: "no".to_owned(),
-            kind,
-        };
+        let failed = FailedFile::new(path, "no", kind);
         assert_eq!(holds_back(&failed), holds, "{path} {kind:?}");
     }
 }

@@ -38,6 +38,8 @@ const SMALL_A_STREAM: usize = 2;
 pub(super) const TICK: Duration = Duration::from_millis(50);
 /// A blob whose digest is wrong is read again this often: the fault may lie in the transfer.
 const CORRUPT_RETRIES: u32 = 1;
+/// A check of many blobs that a hub refuses as a whole is repeated this often: the fault may lie in the request.
+const CHECK_RETRIES: usize = 2;
 
 /// Moves the blobs of `files`, several at a time within one memory budget. An outage is waited for.
 pub async fn move_blobs(context: &TransferContext, files: &[File]) {
@@ -185,6 +187,18 @@ impl<'a> Mover<'a> {
             .collect()
     }
 
+    /// What a check of blobs says, which is repeated where a hub refuses it as a whole.
+    async fn checked<T>(&self, mut check: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+        let mut attempts = self.context.http.attempts().at_most(CHECK_RETRIES);
+        loop {
+            let error = match check().await {
+                Err(error) if is_of_request(&error) => error,
+                done => return done,
+            };
+            attempts.wait_after_if(true, error).await?;
+        }
+    }
+
     fn task_of(&self, file: &'a File, blob: Blob, wanted: &Wanted) -> Option<Task<'a>> {
         match wanted.get(&blob.sha256) {
             Some(Ok(())) => Some(Task::Put(file, blob)),
@@ -204,9 +218,11 @@ impl<'a> Mover<'a> {
     /// The blobs that the destination lacks, and those that one of the hubs refuses. The others are stored already. Files whose blobs
     /// the hub copies by itself are done then, and no more among `files`.
     async fn missing_blobs(&self, files: &mut Vec<(&'a File, Blob)>) -> Result<Wanted> {
-        let mut missing = self.ask_store(files).await?;
+        let check = self.checked(async || self.ask_store(files).await);
+        let mut missing = check.await?;
         self.copy_server_side(files, &mut missing).await;
-        let lost = self.context.source.locate(&missing.wanted).await?;
+        let look = self.checked(async || self.context.source.locate(&missing.wanted).await);
+        let lost = look.await?;
         let mut wanted = self.verdicts(missing);
         let lost = lost.iter();
         wanted.extend(lost.map(|(sha256, error)| (*sha256, self.verdict(error))));
@@ -285,7 +301,8 @@ impl<'a> Mover<'a> {
 
     fn fail_all(&self, files: impl IntoIterator<Item = &'a File>, error: &Error) {
         for file in files {
-            self.fail(file, Error::new(error.kind(), error.to_string()));
+            let error = Error::new(error.kind(), error.to_string());
+            self.fail(file, error.of_whole_request());
         }
     }
 
@@ -368,6 +385,14 @@ impl<'a> Mover<'a> {
 type Wanted = HashMap<Sha256, Verdict>;
 
 type Verdict = std::result::Result<(), (Kind, String)>;
+
+/// Whether a refusal is of one request and says nothing of the next. What may pass has been tried again already.
+fn is_of_request(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        Kind::NotFound | Kind::Denied | Kind::Invalid | Kind::Refused
+    )
+}
 
 fn is_small(file: &File) -> bool {
     file.size <= SMALL

@@ -46,7 +46,7 @@ impl<'a> Mover<'a> {
             .iter()
             .map(|(file, blob, _)| (*file, *blob))
             .collect();
-        match self.ask_store(&blobs).await {
+        match self.checked(async || self.ask_store(&blobs).await).await {
             Ok(missing) => {
                 let wanted = self.verdicts(missing);
                 self.put_small(contents, &wanted, slot).await;
@@ -97,7 +97,8 @@ impl<'a> Mover<'a> {
             sha256,
             size: file.size,
         };
-        let missing = self.context.store.missing(&[blob]).await?;
+        let check = self.checked(async || self.context.store.missing(&[blob]).await);
+        let missing = check.await?;
         match missing.refused.into_iter().next() {
             Some((_, error)) if self.verdict(&error).is_err() => return Err(error),
             None if missing.wanted.is_empty() => return Ok((sha256, How::Reused)),

@@ -165,10 +165,8 @@ fn refused(files: &[File], lacking: &Missing) -> Vec<FailedFile> {
         .iter()
         .filter_map(|(sha256, error)| Some((by_digest.get(sha256)?, error)));
     failed
-        .map(|(file, error)| FailedFile {
-            path: file.path.to_string(),
-            error: error.to_string(),
-            kind: error.kind(),
+        .map(|(file, error)| {
+            FailedFile::new(file.path.to_string(), error.to_string(), error.kind())
         })
         .collect()
 }
