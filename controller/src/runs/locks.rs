@@ -87,3 +87,26 @@ pub(super) fn lock_name(at: &RepoAt) -> String {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use hf2ms_hub::{Hub, RepoKind};
+
+    use super::*;
+
+    #[test]
+    fn the_longest_ids_have_locks_of_their_own() {
+        let name = |end: &str| {
+            let id = format!("{}/{}{end}", "o".repeat(95), "n".repeat(94));
+            lock_name(&RepoAt {
+                hub: Hub::HuggingFace,
+                endpoint: "https://huggingface.co".to_owned(),
+                kind: RepoKind::Model,
+                id: id.parse().unwrap(),
+                revision: "main".parse().unwrap(),
+            })
+        };
+        let names = [name("a"), name("b")];
+        assert!(names[0] != names[1] && names.iter().all(|name| name.len() < 240));
+    }
+}

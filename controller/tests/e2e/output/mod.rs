@@ -295,3 +295,15 @@ fn a_silent_worker_does_not_keep_the_doctor_waiting() {
         ran.stderr
     );
 }
+
+#[test]
+fn the_status_of_a_refused_run_says_that_nothing_was_committed() {
+    let world = World::with_model();
+    let refused = world.run(&["migrate", "alice/model", "ms:bob/model"]);
+    refused.refused_with(3, "may not write to bob/model");
+    let told = world.run(&["status", "last"]).stdout;
+    assert!(
+        told.contains("failed: nothing was committed") && !told.contains("same command"),
+        "{told}"
+    );
+}
