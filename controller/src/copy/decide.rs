@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hf2ms_hub::Visibility;
-use hf2ms_worker::pipeline::creation::{GatePolicy, VisibilityRequest, readers_of_copy};
+use hf2ms_worker::pipeline::creation::{GatePolicy, Readers, VisibilityRequest, readers_of_copy};
 use hf2ms_worker::pipeline::source::describe;
 use hf2ms_worker::plan::{BackupRequest, MaxDelete, Plan};
 use hf2ms_worker::protocol::{Creation, Deadline, VerifyLevel};
@@ -75,7 +75,9 @@ pub async fn decide(route: &Route, options: &CopyOptions<'_>) -> CliResult<Decis
     let wanted = readers_of_copy(&source.repo.info, options.visibility);
     destination.check_not_exposed(wanted)?;
     if let Some((state, mut earlier)) = verified {
-        earlier.visibility = destination.info.as_ref().map(|info| info.visibility);
+        let readers = destination.info.as_ref().map(Readers::from);
+        earlier.visibility = readers.map(|readers| readers.visibility);
+        earlier.gate = readers.and_then(|readers| readers.gate);
         return Ok(Decision::UpToDate(Box::new(state), Box::new(earlier)));
     }
     let trust = trust_in(runs, &destination, route.filter());

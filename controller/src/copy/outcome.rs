@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use hf2ms_hub::{Kind, RepoPath, Visibility};
+use hf2ms_hub::{GateMode, Kind, RepoPath, Visibility};
 use hf2ms_worker::amounts::Span;
 use hf2ms_worker::plan::{DigestCache, Plan};
 use hf2ms_worker::protocol::{BackupResult, Exit, FailedFile, Receipt, Verification};
@@ -41,6 +41,8 @@ pub struct RunResult {
     pub verification: Option<Verification>,
     /// Who may see the destination.
     pub visibility: Option<Visibility>,
+    /// How its gate lets readers in, if it has one.
+    pub gate: Option<GateMode>,
     /// Digests that other revisions of the repo have learned.
     pub known: DigestCache,
 }
@@ -131,6 +133,7 @@ impl RunResult {
             destination: plan.destination.clone(),
             url: plan.destination.web_url(),
             visibility: self.visibility,
+            gate: self.gate,
             bytes_per_second: if self.seconds > 0.0 {
                 tally.sent as f64 / self.seconds
             } else {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use hf2ms_hub::{Revision, Visibility};
-use hf2ms_worker::pipeline::creation::Created;
+use hf2ms_worker::pipeline::creation::{Created, Readers};
 use hf2ms_worker::plan::Plan;
 use hf2ms_worker::protocol::Deletion;
 use hf2ms_worker::protocol::{Exit, VERSION};
@@ -151,9 +151,11 @@ impl CopyRun<'_> {
         done: &CliResult<()>,
     ) -> CliResult<Report> {
         let found = self.destination.info.as_ref();
-        let created = self.plan.creation.visibility;
+        let created = Readers::from(self.plan.creation);
         let created = self.plan.creation.exists.then_some(created);
-        result.visibility = found.map(|found| found.visibility).or(created);
+        let readers = found.map(Readers::from).or(created);
+        result.visibility = readers.map(|readers| readers.visibility);
+        result.gate = readers.and_then(|readers| readers.gate);
         // What a plan from a file left out is not known: a part proves nothing of the whole.
         if let Some(head) = head.filter(|_| !self.is_of_untold_part()) {
             self.proof_terms().state(&self.plan, head).save(&self.dir)?;
@@ -212,7 +214,7 @@ impl CopyRun<'_> {
             return Ok(());
         }
         let (creation, destination) = (self.plan.creation, self.destination);
-        let (visibility, url) = (creation.visibility, destination.at.web_url());
+        let url = destination.at.web_url();
         // Without an answer nobody knows whether the hub did it: a later run takes the repo for ours then.
         self.dir.note(&JournalEntry::Creating)?;
         let (created, listing) = destination
@@ -220,7 +222,9 @@ impl CopyRun<'_> {
             .await
             .inspect_err(|error| self.note_refusal(error))?;
         match created {
-            Created::New => self.screen.status(format!("created {visibility} {url}")),
+            Created::New(visibility) => {
+                self.screen.status(format!("created {visibility} {url}"));
+            }
             Created::Before {
                 visibility,
                 may_be_ours: true,
@@ -233,15 +237,15 @@ impl CopyRun<'_> {
             )),
         }
         self.screen.json(&CreatedEvent {
-            visibility: match created {
-                Created::New => visibility,
-                Created::Before { visibility, .. } => visibility,
-            },
+            visibility: created.visibility(),
             url: &url,
         });
         self.dir.note(&JournalEntry::Created(creation))?;
         match created {
-            Created::New => self.plan.adopt_new(&listing?),
+            Created::New(visibility) => {
+                self.plan.adopt_new(&listing?);
+                self.plan.creation.visibility = visibility;
+            }
             Created::Before { visibility, .. } => {
                 self.plan.rebase_on(&listing?);
                 self.plan.creation.take(visibility);

@@ -273,6 +273,7 @@ mod tests {
             destination: destination.clone(),
             url: String::new(),
             visibility: None,
+            gate: None,
             tally: Tally {
                 sent,
                 workers,

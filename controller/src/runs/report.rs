@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use hf2ms_hub::{Kind, Refused, RepoAt, RepoPath, Visibility};
+use hf2ms_hub::{GateMode, Kind, Refused, RepoAt, RepoPath, Visibility};
 use hf2ms_worker::plan::{WithheldDeletions, named};
 use hf2ms_worker::protocol::{BackupResult, Exit, FailedFile, Verification, VerifyLevel};
 use schemars::JsonSchema;
@@ -32,6 +32,9 @@ pub struct Report {
     /// Who may see the destination, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visibility: Option<Visibility>,
+    /// How its gate lets readers in; absent where it has none, or that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GateMode>,
     /// Its counts.
     #[serde(flatten)]
     pub tally: Tally,
@@ -216,9 +219,9 @@ impl Report {
 
     /// What can be seen at the destination, and by whom, if that is known.
     pub fn stands(&self) -> Option<String> {
-        let who = visible_to(self.visibility?);
+        let who = visible_to(self.visibility?, self.gate);
         if self.exit() == Exit::Done {
-            return Some(who.to_owned());
+            return Some(who);
         }
         let Tally {
             files, unchanged, ..
@@ -313,14 +316,18 @@ impl Report {
     }
 }
 
-/// Who may see a repo, for people.
-pub fn visible_to(visibility: Visibility) -> &'static str {
-    match visibility {
+/// Who may see the files of a repo, for people.
+fn visible_to(visibility: Visibility, gate: Option<GateMode>) -> String {
+    if gate.is_some() {
+        return format!("to those whom its gate lets in ({visibility}, gated)");
+    }
+    let who = match visibility {
         Visibility::Public => "to anyone (public)",
         Visibility::Internal => "to members (internal)",
         Visibility::Protected => "the app to anyone (protected)",
         Visibility::Private => "to its owner (private)",
-    }
+    };
+    who.to_owned()
 }
 
 fn rate_text(bytes_per_second: f64) -> String {

@@ -97,8 +97,8 @@ impl Readers {
 /// How a destination came to exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
-    /// It was created as asked for.
-    New,
+    /// It was created as asked for, or for fewer readers: these.
+    New(Visibility),
     /// It was there when the hub was asked for it, and is taken as it is.
     Before {
         /// Who may see it.
@@ -106,6 +106,15 @@ pub enum Created {
         /// An earlier request of this run may have created it: its answer was lost.
         may_be_ours: bool,
     },
+}
+
+impl Created {
+    /// Who may see it.
+    pub fn visibility(self) -> Visibility {
+        match self {
+            Self::New(visibility) | Self::Before { visibility, .. } => visibility,
+        }
+    }
 }
 
 /// Why there is no destination to write to.
@@ -222,8 +231,8 @@ pub async fn create_or_adopt<T>(
     let beside = async { Ok(beside.await) };
     match creation.await {
         Ok(()) => {
-            let ((), beside) = try_join!(check_created(destination, wanted), beside)?;
-            Ok((Created::New, beside))
+            let (visibility, beside) = try_join!(check_created(destination, wanted), beside)?;
+            Ok((Created::New(visibility), beside))
         }
         Err(error) if error.kind() == Kind::Conflict => {
             let (visibility, beside) = try_join!(check_adopted(destination, wanted), beside)?;
@@ -249,16 +258,16 @@ async fn check_adopted(
 }
 
 /// Refuses a new destination that shows more than was asked for. One that the hub does not show yet is left to
-/// [`check_before_commit`].
+/// [`check_before_commit`]. Returns who may see it.
 async fn check_created(
     destination: &dyn Destination,
     wanted: Readers,
-) -> std::result::Result<(), CreationError> {
+) -> std::result::Result<Visibility, CreationError> {
     if wanted.are_all() {
-        return Ok(());
+        return Ok(wanted.visibility);
     }
     let Some(info) = destination.find().await? else {
-        return Ok(());
+        return Ok(wanted.visibility);
     };
     let (found, visibility) = (Readers::from(&info), wanted.visibility);
     if found.visibility.shows_more_than(visibility) {
@@ -269,7 +278,7 @@ async fn check_created(
     }
     match wanted.gate.is_some() && found.gate.is_none() {
         true => Err(CreationError::NoGate),
-        false => Ok(()),
+        false => Ok(found.visibility),
     }
 }
 

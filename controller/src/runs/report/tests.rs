@@ -11,6 +11,7 @@ fn report(verification: Option<Verification>, failed: Vec<FailedFile>) -> Report
         destination: at("modelscope", "org/a"),
         url: "https://m/models/org/a".into(),
         visibility: None,
+        gate: None,
         tally: Tally {
             files: 3,
             bytes: 3000,

@@ -154,6 +154,9 @@ fn a_gate_is_kept_where_both_hubs_have_gates() {
         "{}",
         ran.stderr
     );
+    let told = |words: &str| assert!(ran.stdout.contains(words), "{}", ran.stdout);
+    told("created private ");
+    told("to those whom its gate lets in (private, gated)");
     assert_eq!(
         seen(&world, "ms", "alice/there"),
         ("private".to_owned(), true)
@@ -161,6 +164,8 @@ fn a_gate_is_kept_where_both_hubs_have_gates() {
     assert_eq!(gate("ms", "alice/there"), "manual");
     let ran = keep("hf:alice/one", "alice/beside", &["--to", "hf"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let words = "to those whom its gate lets in (public, gated)";
+    assert!(ran.stdout.contains(words), "{}", ran.stdout);
     assert_eq!(
         seen(&world, "hf", "alice/beside"),
         ("public".to_owned(), true)
