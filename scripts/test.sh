@@ -16,7 +16,24 @@ setup_git
 need shellcheck shellcheck
 setup_shells
 
+# A fresh clone compiles each thing once: what would make a second time faster costs time and disk alone.
+[ -z "${CI:-}" ] || export CARGO_INCREMENTAL=0
 broken=no
+log=$(mktemp) packages=$(mktemp) platforms=$(mktemp) packing='' checking=''
+# Tests that need what can't be had here leave a line in this file.
+HF2MS_SKIPPED=$(mktemp)
+export HF2MS_SKIPPED
+end() {
+    [ -z "$packing$checking" ] || kill $packing $checking 2>/dev/null || true
+    rm -f "$log" "$packages" "$platforms" "$HF2MS_SKIPPED"
+    # A test that was killed may leave its network: nothing else outlives it.
+    docker network prune --force --filter label=hf2ms.test >/dev/null 2>&1 || true
+}
+trap end EXIT
+# Beside the checks: its last step has one thread.
+say "the static programs and their packages are built meanwhile"
+{ ./scripts/build-worker.sh --all && ./scripts/package.sh --built; } >"$packages" 2>&1 &
+packing=$!
 say "house rules"
 ./scripts/lint-house || broken=yes
 # The sandbox's Xet comes of crates that need a newer Rust than the rest; without them its tests are skipped.
@@ -32,26 +49,27 @@ built="${CARGO_TARGET_DIR:-$root/target}/debug"
 cargo build --quiet --workspace --bin hf2ms-worker --no-default-features "${with[@]}"
 install -D "$built/hf2ms-worker" "$root/target/without-xet/hf2ms-worker"
 cargo build --quiet --workspace --bins --tests "${with[@]}"
-log=$(mktemp)
-# Tests that need what can't be had here leave a line in this file.
-HF2MS_SKIPPED=$(mktemp)
-export HF2MS_SKIPPED
-# A test that was killed may leave its network: nothing else outlives it.
-trap 'rm -f "$log" "$HF2MS_SKIPPED"; docker network prune --force --filter label=hf2ms.test >/dev/null 2>&1 || true' EXIT
+wait "$packing" || broken=yes
+cat "$packages"
 export HF2MS_STATIC_WORKER="$root/target/static/hf2ms-worker"
-./scripts/build-worker.sh --all && ./scripts/package.sh --built || broken=yes
 if setup_docker; then
     ./scripts/image.sh --built || broken=yes
 else
     echo "there is no Docker engine and none can be had: its tests are skipped" >&2
 fi
 setup_podman || echo "there is no podman and none can be had: its tests are skipped" >&2
-# Most tests wait for a server: more of them at a time than there are processors.
+# Most tests wait for a server: more of them at a time than there are processors, and what only compiles goes beside them.
 export RUST_TEST_THREADS=4
+platforms_alone=tests/lint/test_platforms.py
+nice "$venv/bin/python" -m pytest -q "$platforms_alone" >"$platforms" 2>&1 &
+checking=$!
 say "rust tests"
 cargo test --workspace --no-fail-fast "${with[@]}" 2>&1 | tee "$log" || broken=yes
 say "the official clients, the Modal app and its bridge, mirrors between Git servers, and the house rules' own tests"
-"$venv/bin/python" -m pytest -q tests 2>&1 | tee -a "$log" || broken=yes
+"$venv/bin/python" -m pytest -q tests --ignore "$platforms_alone" 2>&1 | tee -a "$log" || broken=yes
+say "Windows and macOS"
+wait "$checking" || broken=yes
+tee -a "$log" <"$platforms"
 
 # Last, since the programs that it builds have a third hub. The same features as before: so no dependency is built anew.
 say "a third hub"

@@ -68,8 +68,10 @@ fn fault_of(path: &str) -> Option<&'static str> {
         Some("it is empty")
     } else if path.len() > MAX_BYTES {
         Some("it is longer than 4096 bytes")
-    } else if path.starts_with('/') || drive {
+    } else if path.starts_with('/') {
         Some("it is absolute")
+    } else if drive {
+        Some("it begins with a drive of Windows")
     } else if path.contains('\\') {
         Some("it holds a backslash")
     } else if path.contains('\0') {
@@ -150,6 +152,11 @@ mod tests {
             assert!(path.parse::<RepoPath>().is_err(), "{path:?}");
         }
         assert!("a".repeat(5000).parse::<RepoPath>().is_err());
+        let drive = "a:b.txt".parse::<RepoPath>().unwrap_err().to_string();
+        assert_eq!(
+            drive,
+            "path a:b.txt is refused: it begins with a drive of Windows"
+        );
     }
 
     #[test]

@@ -209,10 +209,7 @@ async fn copy(
         let creation = create(destination.as_ref(), wanted);
         let listing = destination.list_branch();
         match create_or_adopt(destination.as_ref(), wanted, creation, listing).await? {
-            (Created::New(visibility), listing) => {
-                plan.adopt_new(&listing?);
-                plan.creation.visibility = visibility;
-            }
+            (Created::New(_), listing) => plan.adopt_new(&listing?),
             (Created::Before { .. }, listing) => plan.rebase_on(&listing?),
         }
     }
