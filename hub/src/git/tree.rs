@@ -327,7 +327,7 @@ mod tests {
         for words in [
             "leads out",
             "backslash",
-            "absolute",
+            "drive of Windows",
             "not UTF-8",
             "symbolic link",
             "submodule",
