@@ -127,10 +127,10 @@ impl FailedFile {
         matches!(self.kind, Kind::Transient | Kind::Conflict)
     }
 
-    /// Whether the same command may succeed though the error's kind does not say so: the hub refused a whole request, and no
-    /// permission is missing.
+    /// Whether the same command may succeed though the error's kind does not say so: the hub refused a whole request, no
+    /// permission is missing, and it was not asked for what it does not have.
     pub fn may_pass_as_whole(&self) -> bool {
-        self.whole_request && self.kind != Kind::Denied
+        self.whole_request && !matches!(self.kind, Kind::Denied | Kind::NotFound)
     }
 
     /// Whether the file may be whole another time, and is missing until then.
