@@ -38,8 +38,7 @@ has_musl() {
 
 # build PACKAGE: compiles a static binary; the target is in $target.
 build() {
-    # Each container starts the worker: it is made as small as can be. The others are made in half the time, and hf2ms moves no
-    # file's bytes.
+    # Each container starts the worker: it is made as small as can be. The others are built sooner; hf2ms moves no file's bytes.
     local lto=off level=3 units=16
     case "$1" in
         hf2ms-worker) lto=fat units=1 ;;

@@ -30,7 +30,7 @@ end() {
     docker network prune --force --filter label=hf2ms.test >/dev/null 2>&1 || true
 }
 trap end EXIT
-# Beside the checks: its last step has one thread.
+# Beside the checks: the worker's last step has one thread.
 say "the static programs and their packages are built meanwhile"
 { ./scripts/build-worker.sh --all && ./scripts/package.sh --built; } >"$packages" 2>&1 &
 packing=$!

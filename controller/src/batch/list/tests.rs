@@ -1,3 +1,5 @@
+//! Tests of lists of repos.
+
 use clap::Parser;
 
 use super::*;
